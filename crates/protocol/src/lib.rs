@@ -11,9 +11,11 @@
 //! - [`secret`]: one type per kind of secret, none of which can be printed,
 //!   logged or serialized by accident.
 //! - [`time`]: a moment as a plain value.
+//! - [`jose`]: public keys and signed tokens over one audited library.
 //! - [`oauth`]: the requests and answers of RFC 6749 and its relatives, from
 //!   untrusted bytes to fully typed values.
 
+pub mod jose;
 pub mod oauth;
 pub mod secret;
 pub mod time;

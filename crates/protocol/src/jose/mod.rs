@@ -1,0 +1,11 @@
+//! JSON Web Keys and Signatures: a thin compact-serialization layer over one
+//! audited cryptographic library.
+//!
+//! Signatures are asymmetric or refused: there is no `none`, no `HS*`, no
+//! encryption and no compression anywhere in this module.
+
+mod algorithm;
+mod encoding;
+pub mod jwk;
+pub mod jws;
+mod signing;
