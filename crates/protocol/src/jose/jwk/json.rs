@@ -121,8 +121,8 @@ impl Serialize for Jwk {
         }
         // A key with an identifier is one of a published set; a bare one
         // stands in a proof's header, where every byte travels each time.
-        let (kid, alg, use_) = (self.kid(), self.algorithm(), self.kid().map(|_| "sig"));
-        let common = PublicMembers { kid, alg, use_, ..PublicMembers::default() };
+        let (use_, kid, alg) = (self.kid().map(|_| "sig"), self.kid(), self.algorithm());
+        let common = PublicMembers { use_, kid, alg, ..PublicMembers::default() };
         let members = match self {
             Self::Rsa(RsaPublicKey { n, e, .. }) => {
                 PublicMembers { kty: "RSA", n: Some(n), e: Some(e), ..common }
