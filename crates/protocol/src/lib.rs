@@ -12,9 +12,11 @@
 //!   logged or serialized by accident.
 //! - [`time`]: a moment as a plain value.
 //! - [`jose`]: public keys and signed tokens over one audited library.
+//! - [`dpop`]: proofs of possession, verified against the request they came with.
 //! - [`oauth`]: the requests and answers of RFC 6749 and its relatives, from
 //!   untrusted bytes to fully typed values.
 
+pub mod dpop;
 pub mod jose;
 pub mod oauth;
 pub mod secret;

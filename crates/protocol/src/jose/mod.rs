@@ -5,7 +5,7 @@
 //! encryption and no compression anywhere in this module.
 
 mod algorithm;
-mod encoding;
+pub(crate) mod encoding;
 pub mod jwk;
 pub mod jws;
 mod signing;
