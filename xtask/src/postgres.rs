@@ -117,7 +117,7 @@ fn dismiss(keeper: &mut Child) {
 /// `initdb`, then `postgres` on a spare port.
 fn start_server(programs: &Programs, home: &Home) -> Result<(Child, u16), String> {
     let data = home.folder.join("data");
-    // Trust: there is nothing to steal but test data, and the server runs as an unprivileged user.
+    // Trust: it listens on this machine alone, for minutes, over data made up by tests.
     let mut initdb = home.command(&programs.path("initdb"));
     initdb.arg("--pgdata").arg(&data).args(["--auth=trust", "--no-sync", "--encoding=UTF8"]);
     initdb.args(["--locale=C", "--username", ROLE]);

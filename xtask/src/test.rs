@@ -54,6 +54,10 @@ const IN_ORDER: [Step; 8] = [
     Step::CleanTree,
 ];
 
+/// What the browser tests run, each with Debian's package.
+const BROWSER_PROGRAMS: [(&str, &str); 3] =
+    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+
 /// Runs the steps and ends with a line that counts them.
 pub(crate) fn run(root: &Path, options: Options) -> ExitCode {
     let mut passed = 0;
@@ -157,14 +161,18 @@ fn browser(root: &Path, options: Options) -> Result<Outcome, String> {
     if options.without_browser {
         return Ok(Outcome::Skipped("as --without-browser says"));
     }
-    for (program, package) in [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")] {
-        if programs::on_path(program).is_none() {
-            return Err(format!(
-                "{program} is not installed. \
-                 Run: apt-get install --yes --no-install-recommends {package}\n\
-                 (--without-browser leaves the browser tests out)"
-            ));
-        }
+    let missing: Vec<_> = BROWSER_PROGRAMS
+        .iter()
+        .filter(|(program, _)| programs::on_path(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if !missing.is_empty() {
+        return Err(format!(
+            "The browser tests need more programs. Run: \
+             apt-get install --yes --no-install-recommends {}\n\
+             (--without-browser leaves the browser tests out)",
+            missing.join(" ")
+        ));
     }
     // The whole workspace's features, so that nothing is built a second time.
     cargo(root, &["build", "--workspace", "--bin", "strongroom", "--locked"])?;
@@ -175,7 +183,7 @@ fn browser(root: &Path, options: Options) -> Result<Outcome, String> {
         command.current_dir(&clients).env("STRONGROOM_BIN", &server).args(arguments);
         programs::run(&mut command)
     };
-    npm(&["ci", "--no-audit", "--no-fund"])?;
+    npm(&["ci", "--engine-strict", "--no-audit", "--no-fund"])?;
     npm(&["test"])?;
     Ok(Outcome::Passed)
 }
