@@ -1,1 +1,33 @@
-//! store
+//! The database: SQLite or PostgreSQL behind one SQL text.
+//!
+//! Floor 3. [`db`] is the only module that knows there are two engines; every other module is one
+//! noun and its SQL. Every query carries the tenant. What must stay secret comes in sealed or hashed
+//! and in no other type. Reads take a [`db::ReadTx`] or a [`db::WriteTx`], writes a `WriteTx` alone.
+
+pub mod authorization_codes;
+pub mod client_grants;
+pub mod clients;
+pub mod connect_transactions;
+pub mod connected_accounts;
+pub mod connections;
+pub mod db;
+pub mod error;
+pub mod grants;
+pub mod housekeeping;
+pub mod keys;
+pub mod log_events;
+pub mod login_states;
+pub mod migrate;
+pub mod passwords;
+pub mod provider_states;
+pub mod replay_marks;
+pub mod resource_servers;
+pub mod sessions;
+pub mod tenants;
+pub mod users;
+
+pub use db::{Database, Query, ReadTx, WriteTx};
+pub use error::StoreError;
+
+/// What every store function returns.
+pub type Result<T> = std::result::Result<T, StoreError>;
