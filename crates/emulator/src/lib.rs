@@ -1,1 +1,173 @@
-//! emulator
+//! The providers that we pretend to be.
+//!
+//! A real and strict OAuth 2.0 and OpenID provider in one process, for
+//! `strongroom dev` and for tests: sign-in and consent pages, codes with PKCE,
+//! refresh tokens that are kept, rotate or do not exist, UserInfo, revocation,
+//! and a small calendar API. Beside the generic provider at the root it speaks
+//! the dialects of Google and GitHub under paths of their own (see [`Flavour`]).
+//!
+//! It checks what it receives as the real ones do, and misbehaves on command.
+//! `/_emulator/` holds the commands:
+//!
+//! | command | does |
+//! |---|---|
+//! | `GET stats` | counters: in total, by flavour, client, user, account |
+//! | `GET tokens` | every code and token ever issued, for canary tests |
+//! | `POST reset` | forgets everything but that list |
+//! | `GET`, `POST clock` | the time; `{"advance_seconds": 3600}` |
+//! | `POST expire` | access tokens: `{"user": "ada"}`, `{"all": true}`, `{"family": 0}`; with `"refresh_tokens": true` those too |
+//! | `POST revoke` | families, selected likewise |
+//! | `GET`, `POST`, `DELETE faults` | rules: `{"endpoint": "refresh", "times": 1, "delay_ms": 0, "effect": {"kind": "drop", "after_commit": true}}` |
+//! | `GET behaviours`, `PUT behaviours/{flavour}` | lifetimes, rotation, form of answers |
+//!
+//! Time and randomness come from [`Config`]; state lives in memory.
+
+mod app;
+mod bearer;
+mod calendar;
+mod client_auth;
+mod config;
+mod control;
+mod cookies;
+mod faults;
+mod flavour;
+mod flavours;
+mod form;
+mod grants;
+mod interaction;
+mod ledger;
+mod mint;
+mod oidc;
+mod pages;
+mod routes;
+mod server;
+mod sessions;
+mod stats;
+mod token;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use protocol::jose::jws::SigningError;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+pub use config::{
+    AnswerFormat, Behaviour, Behaviours, Client, ClientAuthMethod, Clock, Config, Entropy,
+    RefreshTokens, User,
+};
+pub use flavour::{Endpoints, Flavour};
+
+use app::App;
+
+/// The largest request body that is read, in bytes.
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The way in: starts an emulator.
+pub struct Emulator;
+
+impl Emulator {
+    /// Binds a listener and serves until [`Running::shutdown`], or until the
+    /// returned value is dropped.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        let address = config.listen;
+        let bind_error = |source| StartError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+        let issuer = match config.issuer.clone() {
+            Some(issuer) => issuer,
+            None => localhost(address.port())?,
+        };
+        let app = Arc::new(App::new(config, issuer.clone())?);
+        let (stop, stopped) = watch::channel(());
+        let task = tokio::spawn(server::serve(listener, routes::router(app), stopped));
+        let base_url = issuer.clone();
+        Ok(Running { base_url, issuer: issuer.into(), address, stop, task })
+    }
+
+    /// The same as a service without a listener. Fault rules of the kind `drop`
+    /// answer `204 No Content` here, there being no connection to close.
+    pub fn router(config: Config) -> Result<Router, StartError> {
+        let issuer = match config.issuer.clone() {
+            Some(issuer) => issuer,
+            None => localhost(config.listen.port())?,
+        };
+        Ok(routes::router(Arc::new(App::new(config, issuer)?)))
+    }
+}
+
+fn localhost(port: u16) -> Result<Url, StartError> {
+    let issuer = format!("http://localhost:{port}/");
+    Url::parse(&issuer).map_err(|source| StartError::IssuerUrl { issuer, source })
+}
+
+/// An emulator that is listening.
+#[derive(Debug)]
+pub struct Running {
+    /// The root URL for browsers and clients.
+    pub base_url: Url,
+    /// The generic provider's issuer identifier, as `iss` carries it.
+    pub issuer: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops accepting, waits a moment for open requests, and returns when the
+    /// port is free again.
+    pub async fn shutdown(self) {
+        let Self { stop, task, base_url: _, issuer: _, address: _ } = self;
+        drop(stop);
+        // The task ends by returning; it is neither aborted nor does it panic.
+        let _ended = task.await;
+    }
+}
+
+/// Why an emulator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("the emulator cannot listen on {address}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The issuer is not a URL.
+    #[error("the emulator's issuer {issuer} is not a URL")]
+    IssuerUrl {
+        /// The issuer as written.
+        issuer: String,
+        /// What is wrong with it.
+        source: url::ParseError,
+    },
+    /// The issuer is not the root of an http or https origin.
+    #[error("the emulator's issuer {issuer} is not the root of an http or https origin")]
+    Issuer {
+        /// The issuer as given.
+        issuer: String,
+    },
+    /// A client is registered in a way that cannot work.
+    #[error("the emulator's client {client_id} {reason}")]
+    Client {
+        /// Which client.
+        client_id: String,
+        /// What is wrong with it, as the end of a sentence.
+        reason: &'static str,
+    },
+    /// Two users share a user name or a subject.
+    #[error("the emulator's user {username} shares a user name or subject with another")]
+    User {
+        /// The later one of the two.
+        username: String,
+    },
+    /// No key for ID tokens could be made.
+    #[error("the emulator has no signing key")]
+    SigningKey(#[from] SigningError),
+}

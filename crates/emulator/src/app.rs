@@ -1,0 +1,193 @@
+//! The one emulator that all handlers share: fixed configuration, the clock
+//! with its offset, and the state behind one mutex.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::jose::jws::SigningKey;
+use protocol::time::Timestamp;
+use url::Url;
+
+use crate::StartError;
+use crate::calendar::CalendarEvent;
+use crate::config::{Behaviour, Behaviours, Client, Clock, Config, User};
+use crate::faults::Faults;
+use crate::flavour::Flavour;
+use crate::grants::{Account, Grants};
+use crate::ledger::Ledger;
+use crate::mint::Mint;
+use crate::sessions::Sessions;
+use crate::stats::{Counted, Stats};
+
+/// What every handler gets.
+pub(crate) struct App {
+    pub(crate) base_url: Url,
+    pub(crate) mint: Mint,
+    pub(crate) signing_key: Arc<SigningKey>,
+    clients: Vec<Client>,
+    users: Vec<User>,
+    initial_behaviours: Behaviours,
+    clock: Clock,
+    advanced_millis: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// Everything that changes. A handler locks it once, does one whole step, and
+/// lets go before it signs or waits, so that a client that hangs up never
+/// leaves half a step behind.
+pub(crate) struct State {
+    pub(crate) behaviours: Behaviours,
+    pub(crate) sessions: Sessions,
+    pub(crate) grants: Grants,
+    pub(crate) calendars: HashMap<String, Vec<CalendarEvent>>,
+    pub(crate) stats: Stats,
+    pub(crate) faults: Faults,
+    pub(crate) ledger: Ledger,
+}
+
+impl State {
+    fn new(behaviours: Behaviours, ledger: Ledger) -> Self {
+        Self {
+            behaviours,
+            sessions: Sessions::default(),
+            grants: Grants::default(),
+            calendars: HashMap::new(),
+            stats: Stats::default(),
+            faults: Faults::default(),
+            ledger,
+        }
+    }
+
+    pub(crate) fn count(&mut self, counted: Counted, account: &Account) {
+        self.stats.count(counted, account.flavour, Some(&account.client_id), Some(&account.sub));
+    }
+
+    pub(crate) fn behaviour(&self, flavour: Flavour) -> Behaviour {
+        self.behaviours.of(flavour).clone()
+    }
+}
+
+impl App {
+    /// Checks the configuration; `base_url` is where browsers find the root.
+    pub(crate) fn new(config: Config, base_url: Url) -> Result<Self, StartError> {
+        check_base_url(&base_url)?;
+        check_clients(&config.clients)?;
+        check_users(&config.users)?;
+        let mint = Mint::new(config.entropy);
+        let signing_key = match config.signing_key {
+            Some(key) => key,
+            None => {
+                Arc::new(SigningKey::from_pkcs8(&SigningKey::generate()?, mint.id("emu_key_"))?)
+            }
+        };
+        Ok(Self {
+            base_url,
+            mint,
+            signing_key,
+            clients: config.clients,
+            users: config.users,
+            initial_behaviours: config.behaviours.clone(),
+            clock: config.clock,
+            advanced_millis: AtomicU64::new(0),
+            state: Mutex::new(State::new(config.behaviours, Ledger::default())),
+        })
+    }
+
+    /// The emulator's time: the injected clock plus what was advanced.
+    pub(crate) fn now(&self) -> Timestamp {
+        let advanced = Duration::from_millis(self.advanced_millis.load(Ordering::Relaxed));
+        (self.clock)().saturating_add(advanced)
+    }
+
+    pub(crate) fn advance(&self, duration: Duration) {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.advanced_millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Each step under the lock either completes or changes nothing, so a
+    /// poisoned lock holds nothing worse than a missing step.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As newly started, except for the ledger: it lists what was *ever* issued.
+    pub(crate) fn reset(&self) {
+        let mut state = self.lock();
+        let ledger = std::mem::take(&mut state.ledger);
+        *state = State::new(self.initial_behaviours.clone(), ledger);
+        self.advanced_millis.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn client(&self, flavour: Flavour, client_id: &str) -> Option<&Client> {
+        let known = |client: &&Client| client.flavour == flavour && client.client_id == client_id;
+        self.clients.iter().find(known)
+    }
+
+    pub(crate) fn users(&self) -> &[User] {
+        &self.users
+    }
+
+    pub(crate) fn user(&self, sub: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.sub == sub)
+    }
+
+    /// The user whom a control command or a `login_hint` names: by subject,
+    /// user name or e-mail.
+    pub(crate) fn user_called(&self, name: &str) -> Option<&User> {
+        self.user(name)
+            .or_else(|| self.users.iter().find(|user| user.username == name || user.email == name))
+    }
+
+    pub(crate) fn issuer(&self, flavour: Flavour) -> String {
+        flavour.issuer(&self.base_url)
+    }
+}
+
+fn check_base_url(base_url: &Url) -> Result<(), StartError> {
+    let is_root = matches!(base_url.scheme(), "http" | "https")
+        && base_url.path() == "/"
+        && base_url.query().is_none()
+        && base_url.fragment().is_none();
+    if is_root { Ok(()) } else { Err(StartError::Issuer { issuer: base_url.to_string() }) }
+}
+
+fn check_clients(clients: &[Client]) -> Result<(), StartError> {
+    use crate::config::ClientAuthMethod::{ClientSecretBasic, ClientSecretPost, None as Public};
+    for (position, client) in clients.iter().enumerate() {
+        let refuse =
+            |reason| Err(StartError::Client { client_id: client.client_id.clone(), reason });
+        let same =
+            |other: &Client| other.flavour == client.flavour && other.client_id == client.client_id;
+        if clients[..position].iter().any(same) {
+            return refuse("is registered twice");
+        }
+        if client.redirect_uris.is_empty() {
+            return refuse("has no redirect URI");
+        }
+        if client.redirect_uris.iter().any(|uri| Url::parse(uri).is_err()) {
+            return refuse("has a redirect URI that is not an absolute URI");
+        }
+        let methods = &client.auth_methods;
+        let has_secret_method =
+            methods.contains(&ClientSecretBasic) || methods.contains(&ClientSecretPost);
+        if has_secret_method && client.client_secret.is_none() {
+            return refuse("authenticates by a secret but has none");
+        }
+        if methods.contains(&Public) && client.client_secret.is_some() {
+            return refuse("has a secret but may go without it");
+        }
+    }
+    Ok(())
+}
+
+fn check_users(users: &[User]) -> Result<(), StartError> {
+    for (position, user) in users.iter().enumerate() {
+        let same = |other: &User| other.sub == user.sub || other.username == user.username;
+        if users[..position].iter().any(same) {
+            return Err(StartError::User { username: user.username.clone() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! The providers that one emulator pretends to be, and what tells them apart.
+//!
+//! A quirk that is a mere fact about a provider stands here as data; a quirk
+//! that needs code stands in [`crate::flavours`].
+
+use protocol::oauth::scope::{Scope, ScopeSet};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The provider that a client, a token or a path belongs to.
+///
+/// All flavours share one origin, one set of users and one browser cookie, but
+/// nothing else: a token of one flavour is unknown to the others.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+pub enum Flavour {
+    /// A plain OpenID provider at the root of the origin, with a calendar API.
+    #[default]
+    #[serde(rename = "oidc")]
+    Oidc,
+    /// Google's rules about offline access, consent and scopes.
+    #[serde(rename = "google")]
+    Google,
+    /// A GitHub OAuth App: tokens that never expire and cannot be refreshed.
+    #[serde(rename = "github")]
+    GitHub,
+    /// A GitHub App: expiring tokens; a refresh replaces both of them.
+    #[serde(rename = "github-app")]
+    GitHubApp,
+}
+
+/// Where a flavour answers, as absolute paths on the emulator's origin.
+pub(crate) struct Paths {
+    pub(crate) authorize: &'static str,
+    pub(crate) token: &'static str,
+    pub(crate) userinfo: &'static str,
+    pub(crate) revoke: &'static str,
+    pub(crate) jwks: Option<&'static str>,
+    pub(crate) discovery: Option<&'static str>,
+}
+
+/// The endpoints of a flavour as absolute URLs, for whoever points a
+/// connection at the emulator instead of at the real provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The issuer identifier, exactly as `iss` carries it.
+    pub issuer: String,
+    /// The authorization endpoint (RFC 6749 §3.1).
+    pub authorization: String,
+    /// The token endpoint (RFC 6749 §3.2).
+    pub token: String,
+    /// The UserInfo endpoint, or the API that stands in for it.
+    pub userinfo: String,
+    /// The revocation endpoint (RFC 7009); GitHub's holds a `{client_id}`.
+    pub revocation: String,
+}
+
+impl Flavour {
+    /// Every flavour, in the order in which pages list them.
+    pub const ALL: [Self; 4] = [Self::Oidc, Self::Google, Self::GitHub, Self::GitHubApp];
+
+    /// The flavour's endpoints on an emulator whose root is `base`.
+    pub fn endpoints(self, base: &Url) -> Endpoints {
+        let origin = base.origin().ascii_serialization();
+        let paths = self.paths();
+        let at = |path: &str| format!("{origin}{path}");
+        Endpoints {
+            issuer: self.issuer(base),
+            authorization: at(paths.authorize),
+            token: at(paths.token),
+            userinfo: at(paths.userinfo),
+            revocation: at(paths.revoke),
+        }
+    }
+
+    /// The issuer identifier. The generic provider's ends in a slash, as the
+    /// tenants of Auth0 do; the prefixed ones do not.
+    pub(crate) fn issuer(self, base: &Url) -> String {
+        let origin = base.origin().ascii_serialization();
+        match self {
+            Self::Oidc => format!("{origin}/"),
+            Self::Google => format!("{origin}/google"),
+            Self::GitHub => format!("{origin}/github"),
+            Self::GitHubApp => format!("{origin}/github-app"),
+        }
+    }
+
+    pub(crate) fn paths(self) -> Paths {
+        match self {
+            Self::Oidc => Paths {
+                authorize: "/authorize",
+                token: "/token",
+                userinfo: "/userinfo",
+                revoke: "/revoke",
+                jwks: Some("/jwks"),
+                discovery: Some("/.well-known/openid-configuration"),
+            },
+            Self::Google => Paths {
+                authorize: "/google/o/oauth2/v2/auth",
+                token: "/google/token",
+                userinfo: "/google/v1/userinfo",
+                revoke: "/google/revoke",
+                jwks: Some("/google/oauth2/v3/certs"),
+                discovery: Some("/google/.well-known/openid-configuration"),
+            },
+            Self::GitHub => Paths {
+                authorize: "/github/login/oauth/authorize",
+                token: "/github/login/oauth/access_token",
+                userinfo: "/github/user",
+                revoke: "/github/applications/{client_id}/token",
+                jwks: None,
+                discovery: None,
+            },
+            Self::GitHubApp => Paths {
+                authorize: "/github-app/login/oauth/authorize",
+                token: "/github-app/login/oauth/access_token",
+                userinfo: "/github-app/user",
+                revoke: "/github-app/applications/{client_id}/token",
+                jwks: None,
+                discovery: None,
+            },
+        }
+    }
+
+    /// The name that pages show.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Oidc => "Emulated provider",
+            Self::Google => "Emulated Google",
+            Self::GitHub => "Emulated GitHub",
+            Self::GitHubApp => "Emulated GitHub App",
+        }
+    }
+
+    /// The style sheet's class for this flavour's accent colour.
+    pub(crate) fn style_class(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Google => "google",
+            Self::GitHub | Self::GitHubApp => "github",
+        }
+    }
+
+    /// What this flavour grants out of a request, or the first scope that it
+    /// refuses. GitHub drops what it does not know; a GitHub App has
+    /// permissions of its own and ignores the parameter.
+    pub(crate) fn grantable(self, requested: &ScopeSet) -> Result<ScopeSet, Scope> {
+        match self {
+            Self::Oidc | Self::Google => match requested.iter().find(|scope| !self.knows(scope)) {
+                Some(unknown) => Err(unknown.clone()),
+                None => Ok(requested.clone()),
+            },
+            Self::GitHub => {
+                Ok(requested.iter().filter(|scope| self.knows(scope)).cloned().collect())
+            }
+            Self::GitHubApp => Ok(ScopeSet::empty()),
+        }
+    }
+
+    fn knows(self, scope: &Scope) -> bool {
+        let scope = scope.as_str();
+        match self {
+            Self::Oidc => OIDC_SCOPES.contains(&scope),
+            Self::Google => {
+                GOOGLE_OIDC_SCOPES.contains(&scope)
+                    || scope.starts_with("https://www.googleapis.com/auth/")
+            }
+            Self::GitHub => GITHUB_SCOPES.contains(&scope),
+            Self::GitHubApp => false,
+        }
+    }
+
+    /// How the token answer spells granted scopes.
+    pub(crate) fn spell_scopes(self, granted: &ScopeSet) -> String {
+        let spelled: Vec<&str> = granted.iter().map(|scope| self.spell(scope.as_str())).collect();
+        match self {
+            Self::Oidc | Self::Google => spelled.join(" "),
+            Self::GitHub | Self::GitHubApp => spelled.join(","),
+        }
+    }
+
+    /// Google answers the two short scopes by their long names.
+    fn spell(self, scope: &str) -> &str {
+        match (self, scope) {
+            (Self::Google, "email") => "https://www.googleapis.com/auth/userinfo.email",
+            (Self::Google, "profile") => "https://www.googleapis.com/auth/userinfo.profile",
+            (Self::Oidc | Self::Google | Self::GitHub | Self::GitHubApp, _) => scope,
+        }
+    }
+
+    /// Whether the user may untick single scopes on the consent page.
+    pub(crate) fn has_granular_consent(self) -> bool {
+        match self {
+            Self::Google => true,
+            Self::Oidc | Self::GitHub | Self::GitHubApp => false,
+        }
+    }
+
+    /// Whether a refresh also ends the access token that it replaces.
+    pub(crate) fn refresh_ends_access_tokens(self) -> bool {
+        match self {
+            Self::GitHubApp => true,
+            Self::Oidc | Self::Google | Self::GitHub => false,
+        }
+    }
+
+    /// Whether a replayed refresh token takes its whole family along
+    /// (RFC 9700 §4.14.2) or is merely refused.
+    pub(crate) fn replay_ends_family(self) -> bool {
+        match self {
+            Self::Oidc | Self::Google => true,
+            Self::GitHub | Self::GitHubApp => false,
+        }
+    }
+
+    /// How many grants of one user to one client stay alive; the oldest ends
+    /// silently when one more is given.
+    pub(crate) fn grants_kept(self) -> Option<usize> {
+        match self {
+            Self::Google => Some(100),
+            Self::GitHub => Some(10),
+            Self::Oidc | Self::GitHubApp => None,
+        }
+    }
+
+    /// Seconds for which an authorization code may be redeemed.
+    pub(crate) fn code_lifetime_seconds(self) -> u64 {
+        match self {
+            Self::Oidc | Self::Google => 60,
+            Self::GitHub | Self::GitHubApp => 600,
+        }
+    }
+
+    /// Whether an authorization request may leave out `redirect_uri` and get
+    /// the client's first registered one.
+    pub(crate) fn redirect_uri_is_optional(self) -> bool {
+        match self {
+            Self::GitHub | Self::GitHubApp => true,
+            Self::Oidc | Self::Google => false,
+        }
+    }
+
+    /// Whether authorization responses carry `iss` (RFC 9207).
+    pub(crate) fn names_itself(self) -> bool {
+        match self {
+            Self::Oidc | Self::Google => true,
+            Self::GitHub | Self::GitHubApp => false,
+        }
+    }
+
+    /// The scopes that discovery advertises.
+    pub(crate) fn advertised_scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Oidc => &OIDC_SCOPES,
+            Self::Google => &GOOGLE_OIDC_SCOPES,
+            Self::GitHub => &GITHUB_SCOPES,
+            Self::GitHubApp => &[],
+        }
+    }
+}
+
+const OIDC_SCOPES: [&str; 6] =
+    ["openid", "profile", "email", "offline_access", "read:calendar", "write:calendar"];
+
+const GOOGLE_OIDC_SCOPES: [&str; 3] = ["openid", "email", "profile"];
+
+const GITHUB_SCOPES: [&str; 8] =
+    ["repo", "public_repo", "gist", "notifications", "read:org", "read:user", "user", "user:email"];
+
+/// What a scope lets a client do, for the consent page.
+pub(crate) fn scope_in_words(scope: &str) -> &'static str {
+    match scope {
+        "openid" => "Know who you are",
+        "profile" | "read:user" => "See your name and profile",
+        "email" | "user:email" => "See your e-mail address",
+        "offline_access" => "Keep this access while you are away",
+        "read:calendar" => "Read your calendar",
+        "write:calendar" => "Add events to your calendar",
+        "user" => "See and change your profile",
+        "repo" => "Read and change your repositories",
+        "public_repo" => "Change your public repositories",
+        "gist" => "Create gists",
+        "notifications" => "Read your notifications",
+        "read:org" => "See your organizations",
+        _ => "Use this part of your account",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(text: &str) -> ScopeSet {
+        ScopeSet::parse(text).unwrap()
+    }
+
+    #[test]
+    fn strict_flavours_refuse_an_unknown_scope_and_github_drops_it() {
+        let asked = scopes("user:email no:such");
+        assert_eq!(Flavour::Oidc.grantable(&asked).unwrap_err().as_str(), "user:email");
+        assert_eq!(Flavour::GitHub.grantable(&asked).unwrap(), scopes("user:email"));
+        assert!(Flavour::GitHubApp.grantable(&asked).unwrap().is_empty());
+    }
+
+    #[test]
+    fn google_spells_short_scopes_long_and_github_separates_by_comma() {
+        assert_eq!(
+            Flavour::Google.spell_scopes(&scopes("openid email")),
+            "openid https://www.googleapis.com/auth/userinfo.email"
+        );
+        assert_eq!(Flavour::GitHub.spell_scopes(&scopes("repo gist")), "repo,gist");
+    }
+
+    #[test]
+    fn endpoints_are_absolute_and_keep_the_origin() {
+        let base = Url::parse("http://localhost:4001/").unwrap();
+        let google = Flavour::Google.endpoints(&base);
+        assert_eq!(google.issuer, "http://localhost:4001/google");
+        assert_eq!(google.token, "http://localhost:4001/google/token");
+        assert_eq!(Flavour::Oidc.endpoints(&base).issuer, "http://localhost:4001/");
+    }
+}

@@ -1,0 +1,4 @@
+//! Quirks that need code.
+
+pub(crate) mod github;
+pub(crate) mod google;
