@@ -18,6 +18,7 @@
 
 pub mod dpop;
 pub mod jose;
+mod json;
 pub mod oauth;
 pub mod secret;
 pub mod time;

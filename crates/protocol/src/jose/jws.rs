@@ -6,8 +6,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -16,6 +15,7 @@ pub use super::signing::{Es256SigningKey, SigningError, SigningKey};
 
 use super::encoding;
 use super::jwk::{Jwk, JwkError};
+use crate::json::OrderedObject;
 
 /// Longest token that we look at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -152,7 +152,7 @@ pub struct Header {
 
 impl Header {
     fn parse(json: &[u8]) -> Result<Self, JwsError> {
-        let Members(members) =
+        let OrderedObject(members) =
             serde_json::from_slice(json).map_err(|error| JwsError::BadHeader(error.classify()))?;
         let (mut alg, mut typ, mut kid, mut jwk, mut points_elsewhere) =
             (None, None, None, None, false);
@@ -182,34 +182,6 @@ impl Header {
 
 fn text(value: &Value) -> Result<String, JwsError> {
     value.as_str().map(str::to_owned).ok_or(JwsError::BadHeader(Category::Data))
-}
-
-/// The members of a JSON object in order, repeated ones included, which a map
-/// would hide.
-struct Members(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(InOrder)
-    }
 }
 
 /// Why a token is not accepted.

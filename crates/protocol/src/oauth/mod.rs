@@ -1,5 +1,13 @@
 //! OAuth 2.0: typed requests, typed answers, and the rules that need nothing
 //! but the values themselves.
+//!
+//! A request comes in as [`parameters`], is taken apart into one of the typed
+//! requests, and from there on every field has a meaning and a type. Unknown
+//! parameters are ignored, as RFC 6749 §3.1 demands; repeated ones never are.
 
+pub mod client_auth;
 pub mod error;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
 pub mod scope;
