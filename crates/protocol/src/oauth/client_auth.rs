@@ -114,16 +114,22 @@ pub fn encode_basic(client_id: &str, secret: &ClientSecret) -> Zeroizing<String>
 }
 
 fn decode_basic(header: &str) -> Result<(String, ClientSecret), ClientAuthError> {
-    let malformed = ClientAuthError::MalformedBasic;
-    let (scheme, credentials) = header.split_once(' ').ok_or(malformed)?;
+    let Some((scheme, credentials)) = header.split_once(' ') else {
+        return Err(ClientAuthError::MalformedBasic);
+    };
     // RFC 9110 §11.1: the scheme is a case-insensitive token.
     if !scheme.eq_ignore_ascii_case("Basic") {
         return Err(ClientAuthError::UnsupportedMethod);
     }
-    let decoded = STANDARD.decode(credentials.trim_matches(' ')).ok().map(Zeroizing::new);
-    let decoded = decoded.ok_or(malformed)?;
-    let text = std::str::from_utf8(&decoded).ok().ok_or(malformed)?;
-    let (client_id, secret) = text.split_once(':').ok_or(malformed)?;
+    let Ok(decoded) = STANDARD.decode(credentials.trim_matches(' ')).map(Zeroizing::new) else {
+        return Err(ClientAuthError::MalformedBasic);
+    };
+    let Ok(text) = std::str::from_utf8(&decoded) else {
+        return Err(ClientAuthError::MalformedBasic);
+    };
+    let Some((client_id, secret)) = text.split_once(':') else {
+        return Err(ClientAuthError::MalformedBasic);
+    };
     Ok((decode_form(client_id)?, ClientSecret::new(decode_form(secret)?)))
 }
 

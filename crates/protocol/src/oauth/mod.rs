@@ -5,6 +5,7 @@
 //! requests, and from there on every field has a meaning and a type. Unknown
 //! parameters are ignored, as RFC 6749 §3.1 demands; repeated ones never are.
 
+pub mod authorize;
 pub mod client_auth;
 pub mod error;
 pub mod parameters;
