@@ -51,17 +51,21 @@ const fetchFor = (audience, baseUrl) => {
 const calendarApi = fetchFor(config.audience, home);
 const myAccountApi = fetchFor(myAccount, `${myAccount}v1/connected-accounts`);
 
+// The SDK looks up a login's scopes by the audience that is named with it.
+const forCalendarApi = { audience: config.audience };
+
 const buttons = {
   async login() {
-    await auth0.loginWithRedirect();
+    await auth0.loginWithRedirect({ authorizationParams: forCalendarApi });
   },
 
   async signup() {
-    await auth0.loginWithRedirect({ authorizationParams: { screen_hint: "signup" } });
+    const authorizationParams = { ...forCalendarApi, screen_hint: "signup" };
+    await auth0.loginWithRedirect({ authorizationParams });
   },
 
   async "login-popup"() {
-    await auth0.loginWithPopup();
+    await auth0.loginWithPopup({ authorizationParams: forCalendarApi });
     await showUser();
     return "You are logged in.";
   },

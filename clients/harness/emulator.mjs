@@ -1,0 +1,81 @@
+// The provider emulator: its controls, and its pages as a person uses them.
+
+import { claimsOf } from "./wire.mjs";
+
+export class Emulator {
+  /** @param {{ issuer: string, users: { username: string, password: string }[] }} announced */
+  constructor({ issuer, users }) {
+    this.issuer = issuer;
+    this.users = users;
+  }
+
+  user(username) {
+    const user = this.users.find((one) => one.username === username);
+    if (!user) throw new Error(`the emulator has no user ${username}`);
+    return user;
+  }
+
+  /** What was asked of the provider, counted. */
+  async stats() {
+    return (await this.#call("GET", "stats")).total;
+  }
+
+  /** How often the calendar was read, by subject. */
+  async calendarReads() {
+    const { users } = await this.#call("GET", "stats");
+    return Object.fromEntries(Object.entries(users).map(([sub, { calendar }]) => [sub, calendar]));
+  }
+
+  /** Subject and e-mail of the user who most recently allowed an application in. */
+  async latestIdentity() {
+    const idTokens = (await this.tokens()).filter(({ kind }) => kind === "id_token");
+    const { sub, email } = claimsOf(idTokens.at(-1).value);
+    return { sub, email };
+  }
+
+  /** Every code and token that was ever issued. */
+  async tokens() {
+    return (await this.#call("GET", "tokens")).tokens;
+  }
+
+  /** Changes how the OpenID provider treats its tokens, from the next one on. */
+  async behave(changes) {
+    const { oidc } = await this.#call("GET", "behaviours");
+    await this.#call("PUT", "behaviours/oidc", { ...oidc, ...changes });
+  }
+
+  /** As if the person had withdrawn the application's access. */
+  async revoke(username) {
+    await this.#call("POST", "revoke", { user: username });
+  }
+
+  async #call(method, command, body) {
+    const response = await fetch(new URL(`_emulator/${command}`, this.issuer), {
+      method,
+      headers: { "content-type": "application/json" },
+      body: body && JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} _emulator/${command}: ${response.status} ${text}`);
+    return text && JSON.parse(text);
+  }
+
+  /** On the provider's sign-in page. */
+  async signIn(page, username) {
+    const { password } = this.user(username);
+    await page.waitForURL((url) => url.href.startsWith(this.issuer));
+    await page.fill("#username", username);
+    await page.fill("#password", password);
+    await page.click("button[type=submit]");
+  }
+
+  /** Makes the provider forget who was signed in with this browser. */
+  async signOut(context) {
+    await context.clearCookies({ name: "emulator_browser" });
+  }
+
+  /** On the provider's consent page. */
+  async decide(page, decision) {
+    await page.click(`button[name=decision][value=${decision}]`);
+  }
+}
