@@ -207,8 +207,7 @@ impl ResourceServer {
     }
 
     /// How long an access token of it lives.
-    pub fn access_token_lifetime(&self, to_browser: bool) -> Duration {
-        let seconds = if to_browser { self.token_lifetime_for_web } else { self.token_lifetime };
-        Duration::from_secs(u64::from(seconds))
+    pub fn access_token_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.token_lifetime))
     }
 }
