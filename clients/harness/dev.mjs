@@ -55,6 +55,7 @@ export async function startDev({ data, env = {} } = {}) {
     return { ...announced, output, stop };
   } catch (error) {
     child.kill("SIGKILL");
+    await rm(home, { recursive: true, force: true });
     throw error;
   }
 }
