@@ -61,5 +61,5 @@ scene("a login without JavaScript gives a code that is good for tokens", {
 
 scene("the demo says that it needs JavaScript", { browser: { javaScriptEnabled: false } }, async ({ page, demo }) => {
   await demo.open();
-  await page.getByText("it needs JavaScript").waitFor();
+  await page.locator("noscript p").waitFor();
 });
