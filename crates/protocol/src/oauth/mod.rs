@@ -5,10 +5,14 @@
 //! requests, and from there on every field has a meaning and a type. Unknown
 //! parameters are ignored, as RFC 6749 §3.1 demands; repeated ones never are.
 
+pub mod answer;
 pub mod authorize;
 pub mod client_auth;
 pub mod error;
+pub mod exchange;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod revocation;
 pub mod scope;
+pub mod token;
