@@ -1,0 +1,136 @@
+//! A provider, ready to be called: the catalogue's facts and a connection's
+//! choices made into one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use protocol::oauth::scope::ScopeSet;
+use protocol::secret::ClientSecret;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::attribute_map::AttributeMap;
+use crate::endpoint::Endpoint;
+use crate::metadata::discovery_url_of;
+use crate::options::{Options, OptionsError};
+use crate::parameters::UpstreamParameter;
+use crate::scopes;
+use crate::spec::{RequestSeparator, Spec};
+
+/// Everything that a call to a provider needs.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// What the catalogue knows.
+    pub spec: Arc<Spec>,
+    /// Where to call.
+    pub endpoints: Endpoints,
+    /// Who we are there.
+    pub client_id: String,
+    /// By what we prove it.
+    pub client_secret: Option<ClientSecret>,
+    /// How we prove it.
+    pub client_auth: ClientAuth,
+    /// Whether codes are bound to a verifier.
+    pub pkce: Pkce,
+    /// What the connection asks for, without the words for offline access.
+    pub scopes: ScopeSet,
+    /// Whether the connection asks for access in the person's absence.
+    pub offline: bool,
+    /// Extra parameters of the authorization request, by name.
+    pub upstream_params: BTreeMap<String, UpstreamParameter>,
+    /// Which ID token signature algorithms the connection accepts, if it says.
+    pub id_token_algorithms: Option<Vec<String>>,
+    pub(crate) offline_scopes: ScopeSet,
+    pub(crate) separator: RequestSeparator,
+    /// What stands between scopes once a request brings its own.
+    pub(crate) added_separator: RequestSeparator,
+    pub(crate) prompts: Option<Vec<String>>,
+    pub(crate) names_issuer_in_response: bool,
+    /// Sent to the token endpoint. Marked sensitive: one may be `Authorization`.
+    pub(crate) custom_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Account attribute → member of the provider's profile.
+    pub(crate) fields_map: BTreeMap<String, String>,
+    pub(crate) attribute_map: Option<AttributeMap>,
+}
+
+/// Where a provider is called.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Where the browser goes (RFC 6749 §3.1).
+    pub authorization: Endpoint,
+    /// Where codes and refresh tokens are redeemed (RFC 6749 §3.2).
+    pub token: Endpoint,
+    /// Where the account is described.
+    pub userinfo: Option<Endpoint>,
+    /// Where the account's e-mail addresses are, if not in the description.
+    pub emails: Option<Endpoint>,
+    /// Where tokens are revoked.
+    pub revocation: Option<Endpoint>,
+    /// Where the keys of its ID tokens are.
+    pub jwks: Option<Endpoint>,
+    /// Its name for itself; compared character by character.
+    pub issuer: Option<String>,
+}
+
+/// How we authenticate at a provider (RFC 6749 §2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `client_secret_basic`.
+    Basic,
+    /// `client_secret_post`.
+    Post,
+    /// A public client, or one whose custom headers authenticate it.
+    None,
+}
+
+/// Whether authorization codes are bound to a verifier (RFC 7636).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pkce {
+    /// By its SHA-256.
+    S256,
+    /// Not at all.
+    Off,
+}
+
+impl Provider {
+    /// Where the discovery document of a connection is, if it has one: its
+    /// `discovery_url`, else what its `issuer` implies, unless the connection
+    /// was described by hand.
+    pub fn discovery_url(options: &Map<String, Value>) -> Result<Option<Url>, OptionsError> {
+        let options = Options(options);
+        let by_hand = options.string("authorization_endpoint")?.is_some()
+            && options.string("token_endpoint")?.is_some();
+        let by_hand = by_hand || options.object("oidc_metadata")?.next().is_some();
+        let named = match options.string("discovery_url")? {
+            Some(url) => ("discovery_url", url),
+            None => match options.string("issuer")?.filter(|_| !by_hand) {
+                Some(issuer) => ("issuer", issuer),
+                None => return Ok(None),
+            },
+        };
+        let (option, text) = named;
+        let endpoint = Endpoint::parse(text)
+            .map_err(|source| OptionsError::Endpoint { option: option.to_owned(), source })?;
+        Ok(discovery_url_of(endpoint.url().as_str()))
+    }
+
+    /// How long an access token is believed to live when the provider did not
+    /// say, or said something absurd.
+    pub fn assumed_lifetime(&self) -> Duration {
+        self.spec.token.assumed_lifetime
+    }
+
+    /// Whether the answer to a code must bring an ID token, which then vouches
+    /// for the account. `endpoints.issuer` and `endpoints.jwks` are set if so.
+    pub fn expects_id_token(&self) -> bool {
+        self.spec.account.id_token
+    }
+
+    /// What was asked for and not granted. A scope that the provider grants
+    /// under another name counts as granted; words for offline access do not count.
+    pub fn missing_scopes(&self, asked: &ScopeSet, granted: &ScopeSet) -> ScopeSet {
+        scopes::missing(&self.spec, asked, granted)
+    }
+}
