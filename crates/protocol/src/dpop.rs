@@ -141,10 +141,7 @@ struct ReceivedClaims {
 }
 
 fn acceptable_issue_time(iat: f64, now: Timestamp) -> Result<Timestamp, DpopError> {
-    let Ok(since_epoch) = Duration::try_from_secs_f64(iat) else {
-        return Err(DpopError::OutsideWindow);
-    };
-    let issued_at = Timestamp::from_millis(0).saturating_add(since_epoch);
+    let issued_at = Timestamp::from_numeric_date(iat).ok_or(DpopError::OutsideWindow)?;
     if now.since(issued_at) > PROOF_AGE_MAX || issued_at.since(now) > PROOF_SKEW_MAX {
         return Err(DpopError::OutsideWindow);
     }

@@ -15,10 +15,12 @@
 //! - [`dpop`]: proofs of possession, verified against the request they came with.
 //! - [`oauth`]: the requests and answers of RFC 6749 and its relatives, from
 //!   untrusted bytes to fully typed values.
+//! - [`oidc`]: discovery documents and ID tokens, ours and other providers'.
 
 pub mod dpop;
 pub mod jose;
 mod json;
 pub mod oauth;
+pub mod oidc;
 pub mod secret;
 pub mod time;

@@ -26,6 +26,13 @@ impl Timestamp {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// From a NumericDate (RFC 7519 §2), which may have a fraction. `None` if
+    /// it lies before the epoch or is no time at all.
+    pub fn from_numeric_date(seconds: f64) -> Option<Self> {
+        let since_epoch = Duration::try_from_secs_f64(seconds).ok()?;
+        Some(Self(whole_millis(since_epoch)))
+    }
+
     /// Milliseconds since the epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
@@ -114,6 +121,17 @@ mod tests {
         assert_eq!(earlier.since(later), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(-1).as_seconds(), -1);
         assert_eq!(earlier.as_seconds(), 1);
+    }
+
+    #[test]
+    fn numeric_dates() {
+        let millis = |seconds| Timestamp::from_numeric_date(seconds).map(Timestamp::as_millis);
+        assert_eq!(millis(1.5), Some(1_500));
+        assert_eq!(millis(0.0), Some(0));
+        assert_eq!(millis(1e18), Some(i64::MAX));
+        assert_eq!(millis(-0.5), None);
+        assert_eq!(millis(1e300), None);
+        assert_eq!(millis(f64::NAN), None);
     }
 
     #[test]
