@@ -19,7 +19,7 @@ pub struct Spec {
     pub strategy: String,
     /// The name that people read.
     pub name: String,
-    /// The day on which the facts were last compared with their sources.
+    /// The day on which the facts were last looked up (YYYY-MM-DD).
     pub verified_on: String,
     /// Where the facts come from.
     pub sources: Vec<String>,
