@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::config::Behaviour;
-use crate::faults::{Rule, TooManyRules};
+use crate::faults::{Rule, RuleRefusal};
 use crate::flavour::Flavour;
 use crate::grants::{FamilyId, Selector};
 
@@ -33,13 +33,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 /// Why a control command did nothing.
-#[derive(Debug)]
 enum ControlError {
     Body(JsonRejection),
     NothingSelected,
     UnknownUser(String),
     UnknownFault(u64),
-    TooManyFaults,
+    Rule(RuleRefusal),
 }
 
 impl IntoResponse for ControlError {
@@ -52,7 +51,13 @@ impl IntoResponse for ControlError {
             }
             Self::UnknownUser(name) => (StatusCode::BAD_REQUEST, format!("no user {name}")),
             Self::UnknownFault(id) => (StatusCode::NOT_FOUND, format!("no fault {id}")),
-            Self::TooManyFaults => (StatusCode::CONFLICT, "too many faults".to_owned()),
+            Self::Rule(RuleRefusal::TooMany) => {
+                (StatusCode::CONFLICT, "too many faults".to_owned())
+            }
+            Self::Rule(RuleRefusal::OnlyEditsRedirects) => {
+                let text = "authorization_response takes the effect edit and no delays";
+                (StatusCode::BAD_REQUEST, text.to_owned())
+            }
         };
         (status, Json(json!({ "error": message }))).into_response()
     }
@@ -174,10 +179,8 @@ async fn add_fault(
         Some(name) => Some(subject_of(&app, name)?),
         None => None,
     };
-    match app.lock().faults.add(rule) {
-        Ok(id) => Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response()),
-        Err(TooManyRules) => Err(ControlError::TooManyFaults),
-    }
+    let id = app.lock().faults.add(rule).map_err(ControlError::Rule)?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response())
 }
 
 async fn clear_faults(Shared(app): Shared<Arc<App>>) -> StatusCode {

@@ -214,8 +214,8 @@ impl Flavour {
         }
     }
 
-    /// How many grants of one user to one client stay alive; the oldest ends
-    /// silently when one more is given.
+    /// How many lasting grants of one user to one client stay alive; the oldest
+    /// ends silently when one more is given.
     pub(crate) fn grants_kept(self) -> Option<usize> {
         match self {
             Self::Google => Some(100),

@@ -37,7 +37,7 @@ pub(crate) struct AuthorizationRequest {
 
 /// The values of `prompt`; several may come together, `none` only alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // a set of four independent members
+#[expect(clippy::struct_excessive_bools, reason = "a set of four independent members")]
 pub(crate) struct Prompts {
     pub(crate) none: bool,
     pub(crate) login: bool,

@@ -20,6 +20,23 @@
 //! | `GET`, `POST`, `DELETE faults` | rules: `{"endpoint": "refresh", "times": 1, "delay_ms": 0, "effect": {"kind": "drop", "after_commit": true}}` |
 //! | `GET behaviours`, `PUT behaviours/{flavour}` | lifetimes, rotation, form of answers |
 //!
+//! A fault rule names an `endpoint` (`discovery`, `jwks`, `authorize`,
+//! `authorization_response`, `token`, `code_exchange`, `refresh`, `userinfo`,
+//! `revoke`, `calendar`), may be aimed by `flavour`, `client_id` and `user`,
+//! strikes `times` times (once by default) or for ever (`sticky`), waits
+//! `delay_ms` before and `answer_delay_ms` after the call takes effect, and has
+//! one of these effects:
+//!
+//! | `kind` | the call takes effect | what arrives |
+//! |---|---|---|
+//! | `none` | yes | the answer, after the delays |
+//! | `status` | no | `status`, `body`, `content_type` (HTML by default) |
+//! | `rate_limited` | no | 429 with `retry_after` |
+//! | `error` | no | `error`, `error_description`, optional `status` |
+//! | `drop` | if `after_commit` | nothing: the connection closes |
+//! | `malformed` | yes | the first half of the body |
+//! | `edit` | yes | the answer without `omit` and with the members of `set` |
+//!
 //! Time and randomness come from [`Config`]; state lives in memory.
 
 mod app;

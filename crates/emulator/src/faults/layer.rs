@@ -122,9 +122,9 @@ fn instead(site: &Site, effect: &Effect, headers: &HeaderMap) -> Option<Response
             Some(wire.send(status_of(status.unwrap_or(usual)), members))
         }
         Effect::Drop { after_commit: false } => Some(dropped()),
-        Effect::None
+        Effect::None {}
         | Effect::Drop { after_commit: true }
-        | Effect::Malformed
+        | Effect::Malformed {}
         | Effect::Edit { .. } => None,
     }
 }
@@ -133,7 +133,7 @@ fn instead(site: &Site, effect: &Effect, headers: &HeaderMap) -> Option<Response
 async fn changed(response: Response, effect: &Effect) -> Response {
     match effect {
         Effect::Drop { after_commit: true } => dropped(),
-        Effect::Malformed => rewritten(response, |body| body[..body.len() / 2].to_vec()).await,
+        Effect::Malformed {} => rewritten(response, |body| body[..body.len() / 2].to_vec()).await,
         Effect::Edit { omit, set } => {
             let is_json = crate::form::has_content_type(response.headers(), "application/json");
             rewritten(response, |body| {
@@ -141,7 +141,7 @@ async fn changed(response: Response, effect: &Effect) -> Response {
             })
             .await
         }
-        Effect::None
+        Effect::None {}
         | Effect::Drop { after_commit: false }
         | Effect::Status { .. }
         | Effect::RateLimited { .. }

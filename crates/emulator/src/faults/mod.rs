@@ -22,7 +22,7 @@ pub(crate) enum Endpoint {
     Jwks,
     /// The authorization endpoint itself.
     Authorize,
-    /// The redirect back to the client; takes the effect `edit` only.
+    /// The redirect back to the client; takes the effect `edit` and no delays.
     AuthorizationResponse,
     /// Every token request.
     Token,
@@ -71,12 +71,14 @@ fn once() -> u64 {
 }
 
 /// What a rule does to the call.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+///
+/// Braces even where nothing is inside: serde refuses unknown members of such
+/// variants only.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub(crate) enum Effect {
     /// Nothing but the delays.
-    #[default]
-    None,
+    None {},
     /// A fixed answer; the call changes nothing.
     Status {
         status: u16,
@@ -104,7 +106,7 @@ pub(crate) enum Effect {
         after_commit: bool,
     },
     /// The call takes effect, and half of the answer's body arrives.
-    Malformed,
+    Malformed {},
     /// The call takes effect, and members of the answer are changed.
     Edit {
         #[serde(default)]
@@ -112,6 +114,12 @@ pub(crate) enum Effect {
         #[serde(default)]
         set: serde_json::Map<String, serde_json::Value>,
     },
+}
+
+impl Default for Effect {
+    fn default() -> Self {
+        Self::None {}
+    }
 }
 
 fn html() -> String {
@@ -151,14 +159,25 @@ pub(crate) struct Faults {
     last_id: u64,
 }
 
-/// No further rule can be added.
-pub(crate) struct TooManyRules;
+/// Why a rule was not added.
+pub(crate) enum RuleRefusal {
+    /// There are [`RULES_MAX`] already.
+    TooMany,
+    /// It would have no effect on the redirect back to the client.
+    OnlyEditsRedirects,
+}
 
 impl Faults {
     /// Adds a rule, whose `user` is a subject by now; answers its id.
-    pub(crate) fn add(&mut self, rule: Rule) -> Result<u64, TooManyRules> {
+    pub(crate) fn add(&mut self, rule: Rule) -> Result<u64, RuleRefusal> {
         if self.rules.len() >= RULES_MAX {
-            return Err(TooManyRules);
+            return Err(RuleRefusal::TooMany);
+        }
+        let only_edits = matches!(rule.effect, Effect::Edit { .. })
+            && rule.delay_ms == 0
+            && rule.answer_delay_ms == 0;
+        if rule.endpoint == Endpoint::AuthorizationResponse && !only_edits {
+            return Err(RuleRefusal::OnlyEditsRedirects);
         }
         self.last_id += 1;
         self.rules.push(Installed { id: self.last_id, rule, hits: 0 });

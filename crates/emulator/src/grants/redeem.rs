@@ -4,7 +4,7 @@ use protocol::oauth::pkce::CodeChallenge;
 use protocol::secret::{AuthorizationCode, CodeVerifier};
 use protocol::time::Timestamp;
 
-use super::{Code, Consented, Family, FamilyId, Grants, Issued, Refusal};
+use super::{Account, Code, Consented, Family, Grants, Issued, Refusal};
 use crate::config::{Behaviour, Client, RefreshTokens};
 use crate::mint::Mint;
 
@@ -54,7 +54,7 @@ impl Grants {
         if let Some(code) = self.codes.get_mut(&key) {
             code.redeemed = Some(family);
         }
-        self.end_surplus_families(family);
+        self.end_surplus_families(&account);
 
         let access_token = self.issue_access_token(family, scope.clone(), behaviour, mint, now);
         let refresh_token = gives_refresh_token(offline, behaviour)
@@ -71,15 +71,15 @@ impl Grants {
         })
     }
 
-    /// Some providers keep only so many grants of one user to one client.
-    fn end_surplus_families(&mut self, newest: FamilyId) {
-        let Some(account) = self.family(newest).map(|family| family.account.clone()) else {
-            return;
-        };
+    /// Some providers keep only so many lasting grants of one user to one
+    /// client; a mere sign-in ends none of them.
+    fn end_surplus_families(&mut self, account: &Account) {
         let Some(kept) = account.flavour.grants_kept() else { return };
-        let mut alive: Vec<FamilyId> = self.living_families_of(&account);
-        while alive.len() > kept {
-            self.end_family(alive.remove(0));
+        let mut lasting = self.living_families_of(account);
+        lasting.retain(|id| self.family(*id).is_some_and(|family| family.offline));
+        let surplus = lasting.len().saturating_sub(kept);
+        for oldest in lasting.into_iter().take(surplus) {
+            self.end_family(oldest);
         }
     }
 }
