@@ -1,8 +1,12 @@
 use std::sync::LazyLock;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -190,22 +194,69 @@ fn degenerate_ecdsa_signatures_fail() {
 
 #[test]
 fn verified_by_the_algorithm_that_the_header_names() {
-    // The same RSA key serves RS384 and PS256 when it is not restricted, and a
-    // PKCS #1 signature is none of PSS.
-    let mut public = serde_json::to_value(RSA.public_jwk()).unwrap();
+    let pkcs8 = SigningKey::generate().unwrap();
+    let pair = RsaKeyPair::from_pkcs8(&pkcs8).unwrap();
+    let mut public =
+        serde_json::to_value(SigningKey::from_pkcs8(&pkcs8, "k").unwrap().public_jwk()).unwrap();
     public.as_object_mut().unwrap().remove("alg");
-    let key = Jwk::from_json(&public).unwrap();
-    let token = RSA.sign("JWT", &claims()).unwrap();
-    let (_, rest) = token.split_once('.').unwrap();
-    for name in ["RS384", "PS256"] {
-        let token = format!("{}.{rest}", encoding::encode(format!(r#"{{"alg":"{name}"}}"#)));
-        let outcome = Unverified::parse(&token).unwrap().verify_with::<Claims>(
+    let unrestricted = Jwk::from_json(&public).unwrap();
+
+    let encodings: [(&str, &'static dyn RsaEncoding); 3] =
+        [("RS256", &RSA_PKCS1_SHA256), ("RS384", &RSA_PKCS1_SHA384), ("PS256", &RSA_PSS_SHA256)];
+    for (named, _) in encodings {
+        for (used, encoding_used) in encodings {
+            let token = token_of(&format!(r#"{{"alg":"{named}"}}"#), r#"{"sub":"a","exp":1}"#);
+            let (input, _) = token.rsplit_once('.').unwrap();
+            let mut signature = vec![0; pair.public_modulus_len()];
+            let random = SystemRandom::new();
+            pair.sign(encoding_used, &random, input.as_bytes(), &mut signature).unwrap();
+            let token = format!("{input}.{}", encoding::encode(signature));
+            let outcome = Unverified::parse(&token).unwrap().verify_with::<Claims>(
+                &unrestricted,
+                &Algorithm::ALL,
+                ExpectedTyp::GenericJwt,
+            );
+            let expected = if named == used { None } else { Some(JwsError::BadSignature) };
+            assert_eq!(outcome.err(), expected, "{named} {used}");
+        }
+    }
+}
+
+#[test]
+fn the_rfcs_examples() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Example {
+        iss: String,
+        exp: i64,
+    }
+    let check = |token: &str, key: Value| {
+        let key = Jwk::from_json(&key).unwrap();
+        let verified = Unverified::parse(token).unwrap().verify_with::<Example>(
             &key,
             &Algorithm::ALL,
             ExpectedTyp::GenericJwt,
         );
-        assert_eq!(outcome.unwrap_err(), JwsError::BadSignature, "{name}");
-    }
+        let expected = Example { iss: "joe".to_owned(), exp: 1_300_819_380 };
+        assert_eq!(verified.unwrap().into_claims(), expected);
+    };
+    // RFC 7515, appendices A.2 and A.3.
+    check(
+        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
+        json!({
+            "kty": "RSA",
+            "n": "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",
+            "e": "AQAB",
+        }),
+    );
+    check(
+        "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+        json!({
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        }),
+    );
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a114_issuer_and_audience() {
     check(&json!({"aud": ["us", "others"]}), Err(IdTokenError::WrongAuthorizedParty));
     check(&json!({"aud": ["us", "others"], "azp": "us"}), Ok(()));
     check(
-        json!({"aud": ["us", "others"], "azp": "others"}),
+        &json!({"aud": ["us", "others"], "azp": "others"}),
         Err(IdTokenError::WrongAuthorizedParty),
     );
     check(&json!({"azp": "others"}), Err(IdTokenError::WrongAuthorizedParty));
