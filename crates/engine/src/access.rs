@@ -1,12 +1,13 @@
 //! What a client may have at a resource server: audience, scopes and binding.
 
-use model::client::{Client, GrantType};
+use model::client::Client;
 use model::client_grant::SubjectType;
 use model::resource_server::{
     ClientPolicy, ProofRequiredFor, ResourceServer, SystemApi, UserPolicy,
 };
 use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::scope::ScopeSet;
+use protocol::oauth::token::GrantType;
 use store::{Query, StoreError, client_grants, resource_servers};
 
 use crate::context::Context;
@@ -163,7 +164,7 @@ pub async fn allowed_for_user(
 /// Whether `offline_access` is granted. A browser's refresh token must rotate: it cannot be kept
 /// safe, so at least its theft must show.
 fn may_have_refresh_token(client: &Client, server: Option<&ResourceServer>) -> bool {
-    client.allows_grant(&GrantType::RefreshToken)
+    client.allows_grant(GrantType::RefreshToken)
         && server.is_none_or(|server| server.allow_offline_access)
         && !(client.is_public() && client.is_browser_app() && !client.refresh_token.rotates())
 }

@@ -12,6 +12,7 @@ use vault::keyring::Kek;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::keys::{KeyError, Keys, TenantKeys};
+use crate::origins::OriginCache;
 use crate::outbound::Outbound;
 use crate::passwords::PasswordHashing;
 
@@ -32,6 +33,7 @@ pub struct App {
     /// Hashes passwords, a few at a time.
     pub passwords: PasswordHashing,
 
+    pub(crate) origins: OriginCache,
     tasks: TaskTracker,
 }
 
@@ -65,6 +67,7 @@ impl App {
             keys,
             passwords: PasswordHashing::new(),
 
+            origins: OriginCache::default(),
             tasks: TaskTracker::new(),
         }))
     }

@@ -16,6 +16,7 @@ pub mod entropy;
 pub mod kek;
 pub mod keys;
 pub mod management_scopes;
+pub mod origins;
 pub mod outbound;
 pub mod passwords;
 pub mod tenants;

@@ -1,1 +1,56 @@
-//! web
+//! Every HTTP surface of Strongroom.
+//!
+//! Floor 5. A surface is a module: [`oauth`] (login and tokens), [`account`] (My Account),
+//! [`management`], [`pages`] (what people see). None of them imports another; what they share stands
+//! beside them. A handler turns bytes into typed input, asks `engine`, and turns the outcome into
+//! bytes again; it holds no SQL and decides nothing.
+
+mod account;
+mod asked;
+mod bearer;
+mod body;
+mod cookies;
+mod cors;
+mod dpop;
+mod error;
+mod headers;
+pub mod listen;
+mod management;
+mod oauth;
+pub mod pages;
+mod routes;
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use engine::app::App;
+
+use crate::pages::views::{BrokenTranslation, Translations};
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct AppState {
+    app: Arc<App>,
+    translations: Arc<Translations>,
+}
+
+impl FromRef<AppState> for Arc<App> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.app)
+    }
+}
+
+impl FromRef<AppState> for Arc<Translations> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.translations)
+    }
+}
+
+/// All surfaces in one router.
+///
+/// # Errors
+/// If a bundled translation lacks a message.
+pub fn router(app: Arc<App>) -> Result<axum::Router, BrokenTranslation> {
+    let translations = Arc::new(Translations::bundled()?);
+    Ok(routes::router(AppState { app, translations }))
+}

@@ -1,0 +1,109 @@
+//! Who was asked, by whom, and when: read once, at the door.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engine::app::App;
+use engine::context::Context;
+use model::tenant::BaseUrl;
+use protocol::time::Timestamp;
+use store::tenants;
+
+use crate::AppState;
+
+/// A user agent is kept no longer in the audit log, in characters.
+const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// The circumstances of a request, and its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) context: Context,
+    pub(crate) now: Timestamp,
+}
+
+/// Why a request reaches no tenant.
+#[derive(Debug)]
+pub(crate) enum Unaddressed {
+    /// No tenant answers at this host.
+    UnknownHost,
+    /// The database failed.
+    Unavailable(store::StoreError),
+}
+
+impl IntoResponse for Unaddressed {
+    fn into_response(self) -> Response {
+        match self {
+            // RFC 9110 §15.5.20: the server is not able to produce an authoritative response.
+            Self::UnknownHost => {
+                (StatusCode::MISDIRECTED_REQUEST, "No tenant answers at this host.\n").into_response()
+            }
+            Self::Unavailable(error) => {
+                tracing::error!(%error, "the tenant could not be looked up");
+                (StatusCode::SERVICE_UNAVAILABLE, "Try again shortly.\n").into_response()
+            }
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Asked {
+    type Rejection = Unaddressed;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        // Layers and handlers of one request see one tenant and one time.
+        if let Some(asked) = parts.extensions.get::<Self>() {
+            return Ok(asked.clone());
+        }
+        let asked = resolve(parts, &state.app).await?;
+        parts.extensions.insert(asked.clone());
+        Ok(asked)
+    }
+}
+
+async fn resolve(parts: &Parts, app: &App) -> Result<Asked, Unaddressed> {
+    let now = app.now();
+    let authority = authority(parts).ok_or(Unaddressed::UnknownHost)?;
+    let mut read = app.store.read().await.map_err(Unaddressed::Unavailable)?;
+    let tenant = tenants::find_by_authority(&mut read, &authority)
+        .await
+        .map_err(Unaddressed::Unavailable)?
+        .ok_or(Unaddressed::UnknownHost)?;
+    // From here on the configured URL counts, never what the request said of itself.
+    let base = tenant.base_urls.iter().find(|base| base.authority() == authority).cloned();
+    let base = base.ok_or(Unaddressed::UnknownHost)?;
+    let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
+    let context = Context { tenant: Arc::new(tenant), base, ip, user_agent: user_agent(parts) };
+    Ok(Asked { context, now })
+}
+
+/// The host that was asked: the URI's authority in HTTP/2, else the one `Host` header, in the form in
+/// which tenants are stored. `Forwarded` and its relatives say nothing here.
+fn authority(parts: &Parts) -> Option<String> {
+    let host = match parts.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => {
+            let mut hosts = parts.headers.get_all(header::HOST).iter();
+            let host = hosts.next()?.to_str().ok()?;
+            if hosts.next().is_some() {
+                return None;
+            }
+            host
+        }
+    };
+    let host = host.to_ascii_lowercase();
+    // A base URL without a port is asked for at its scheme's own.
+    let bare = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80"));
+    let normal = BaseUrl::parse(&format!("http://{}", bare.unwrap_or(&host))).ok()?;
+    Some(normal.authority().to_owned())
+}
+
+fn user_agent(parts: &Parts) -> Option<String> {
+    let agent = parts.headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS_MAX).collect())
+}
