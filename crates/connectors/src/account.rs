@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use protocol::oidc::id_token::ProviderIdentity;
 use serde_json::{Map, Value};
 
 use crate::provider::Provider;
@@ -67,8 +68,8 @@ impl fmt::Debug for ProviderAccount {
 /// What is known about an account.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AccountReplies<'a> {
-    /// The claims of the verified ID token.
-    pub id_token: Option<&'a Map<String, Value>>,
+    /// The ID token, verified.
+    pub id_token: Option<&'a ProviderIdentity>,
     /// The reply to [`userinfo_request`](crate::userinfo_request).
     pub userinfo: Option<Reply<'a>>,
     /// The reply to [`emails_request`](crate::emails_request).
@@ -111,25 +112,41 @@ pub fn read_account(
     provider: &Provider,
     replies: &AccountReplies<'_>,
 ) -> Result<ProviderAccount, AccountFault> {
-    let claims = match replies.id_token {
-        Some(claims) if provider.spec.account.id_token => Some(claims),
+    let vouched = replies.id_token.map(|identity| {
+        let mut claims = identity.claims().clone();
+        claims.insert("sub".to_owned(), Value::from(identity.subject()));
+        claims
+    });
+    let vouched = match vouched {
         None if provider.spec.account.id_token => return Err(AccountFault::IdTokenMissing),
-        Some(_) | None => None,
+        Some(_) if !provider.spec.account.id_token => None,
+        Some(_) | None => vouched,
     };
     let userinfo = replies.userinfo.as_ref().map(userinfo_members).transpose()?;
+    let listed = replies.emails.as_ref().and_then(|reply| listed_email(provider, reply));
+    assemble(provider, vouched, userinfo, listed)
+}
+
+/// An address, and whether the provider vouches for it.
+type Email = (String, bool);
+
+fn assemble(
+    provider: &Provider,
+    vouched: Option<Map<String, Value>>,
+    told: Option<Map<String, Value>>,
+    listed: Option<Email>,
+) -> Result<ProviderAccount, AccountFault> {
     let places = Places { provider };
-    let subject = subject(places, claims, userinfo.as_ref())?;
-    let (profile, mut email) = match &provider.attribute_map {
+    let subject = subject(places, vouched.as_ref(), told.as_ref())?;
+    let (profile, email) = match &provider.attribute_map {
         Some(map) => {
-            let profile = map.apply(claims, userinfo.as_ref());
+            let profile = map.apply(vouched.as_ref(), told.as_ref());
             let email = places.email(&profile);
             (profile, email)
         }
-        None => bind_all(places, claims, userinfo),
+        None => bind_all(places, vouched, told),
     };
-    if let Some(listed) = replies.emails.as_ref().and_then(|reply| listed_email(provider, reply)) {
-        email = Some(listed);
-    }
+    let email = listed.or(email);
     let (email, email_verified) = email.map_or((None, false), |(e, verified)| (Some(e), verified));
     let attribute = |name| places.text(&profile, name, ATTRIBUTE_BYTES_MAX);
     Ok(ProviderAccount {
@@ -148,20 +165,16 @@ pub fn read_account(
 /// Everything that was said under the names it was said, and the address.
 fn bind_all(
     places: Places<'_>,
-    claims: Option<&Map<String, Value>>,
-    userinfo: Option<Map<String, Value>>,
-) -> (Map<String, Value>, Option<(String, bool)>) {
+    vouched: Option<Map<String, Value>>,
+    told: Option<Map<String, Value>>,
+) -> (Map<String, Value>, Option<Email>) {
     // An address and the word about it must come from one mouth, or an address
     // that nobody verified could borrow the other's `true`.
-    let told = userinfo.as_ref().and_then(|members| places.email(members));
-    let email = told.or_else(|| claims.and_then(|claims| places.email(claims)));
-    let mut profile = Map::new();
-    for (name, value) in claims.into_iter().flatten() {
-        if !TOKEN_CLAIMS.contains(&name.as_str()) {
-            profile.insert(name.clone(), value.clone());
-        }
-    }
-    profile.extend(userinfo.into_iter().flatten());
+    let sources = [told.as_ref(), vouched.as_ref()];
+    let email = sources.into_iter().flatten().find_map(|members| places.email(members));
+    let mut profile = vouched.unwrap_or_default();
+    profile.retain(|name, _| !TOKEN_CLAIMS.contains(&name.as_str()));
+    profile.extend(told.into_iter().flatten());
     (profile, email)
 }
 
@@ -178,24 +191,21 @@ fn userinfo_members(reply: &Reply<'_>) -> Result<Map<String, Value>, AccountFaul
 
 fn subject(
     places: Places<'_>,
-    claims: Option<&Map<String, Value>>,
-    userinfo: Option<&Map<String, Value>>,
+    vouched: Option<&Map<String, Value>>,
+    told: Option<&Map<String, Value>>,
 ) -> Result<String, AccountFault> {
-    let vouched = claims.and_then(|claims| places.subject(claims));
-    let told = userinfo.and_then(|members| places.subject(members));
-    match (vouched, told) {
+    let named = |members: &Map<String, Value>| places.subject(members);
+    match (vouched.map(named), told.map(named)) {
         // OpenID Connect Core §5.3.2: the sub Claim in the UserInfo Response MUST be
         // verified to exactly match the sub Claim in the ID Token; if they do not
         // match, the UserInfo Response values MUST NOT be used.
         (Some(vouched), Some(told)) if vouched != told => Err(AccountFault::SubjectMismatch),
-        (Some(_), None) if userinfo.is_some() => Err(AccountFault::SubjectMismatch),
-        (Some(subject), _) => Ok(subject),
-        (None, _) if claims.is_some() => Err(AccountFault::SubjectMissing),
-        (None, told) => told.ok_or(AccountFault::SubjectMissing),
+        (Some(subject), _) | (None, Some(subject)) => subject.ok_or(AccountFault::SubjectMissing),
+        (None, None) => Err(AccountFault::SubjectMissing),
     }
 }
 
-fn listed_email(provider: &Provider, reply: &Reply<'_>) -> Option<(String, bool)> {
+fn listed_email(provider: &Provider, reply: &Reply<'_>) -> Option<Email> {
     if !reply.status.is_success() {
         return None;
     }
@@ -233,7 +243,7 @@ impl Places<'_> {
     }
 
     /// The address and whether the same object says that it is verified.
-    fn email(self, members: &Map<String, Value>) -> Option<(String, bool)> {
+    fn email(self, members: &Map<String, Value>) -> Option<Email> {
         let address = self.text(members, Attribute::Email, EMAIL_BYTES_MAX)?;
         let verified = self.find(members, Attribute::EmailVerified) == Some(&Value::Bool(true));
         is_address(&address).then_some((address, verified))

@@ -200,6 +200,7 @@ fn set_offline<'a>(
 
 /// Merges the `prompt` words, and keeps what the provider takes beside them.
 fn settle_prompt(provider: &Provider, extra: Option<&str>, query: &mut Query) {
+    let prompts = &provider.spec.authorize.prompts;
     let mut prompt = query.get("prompt").unwrap_or_default().to_owned();
     // OpenID Connect Core §3.1.2.1: if prompt contains none with any other value,
     // an error is returned. Who asks for silence gets it.
@@ -209,7 +210,7 @@ fn settle_prompt(provider: &Provider, extra: Option<&str>, query: &mut Query) {
         prompt = with_word(&prompt, extra);
     }
     let known = |word: &&str| {
-        provider.prompts.as_ref().is_none_or(|prompts| prompts.iter().any(|known| known == word))
+        prompts.as_ref().is_none_or(|prompts| prompts.iter().any(|known| known == word))
     };
     let prompt = words(&prompt).filter(known).collect::<Vec<_>>().join(" ");
     if prompt.is_empty() {

@@ -50,7 +50,7 @@ pub use callback::{CallbackFault, read_callback};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use endpoint::{Endpoint, InvalidEndpoint};
 pub use fault::{FaultCode, TokenFault};
-pub use metadata::{MetadataError, ProviderMetadata, read_metadata};
+pub use metadata::{MetadataError, read_metadata};
 pub use options::OptionsError;
 pub use parameters::UpstreamParameter;
 pub use provider::{ClientAuth, Endpoints, Pkce, Provider};

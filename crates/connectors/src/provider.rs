@@ -40,13 +40,10 @@ pub struct Provider {
     pub offline: bool,
     /// Extra parameters of the authorization request, by name.
     pub upstream_params: BTreeMap<String, UpstreamParameter>,
-    /// Which ID token signature algorithms the connection accepts, if it says.
-    pub id_token_algorithms: Option<Vec<String>>,
     pub(crate) offline_scopes: ScopeSet,
     pub(crate) separator: RequestSeparator,
     /// What stands between scopes once a request brings its own.
     pub(crate) added_separator: RequestSeparator,
-    pub(crate) prompts: Option<Vec<String>>,
     pub(crate) names_issuer_in_response: bool,
     /// Sent to the token endpoint. Marked sensitive: one may be `Authorization`.
     pub(crate) custom_headers: Vec<(HeaderName, HeaderValue)>,

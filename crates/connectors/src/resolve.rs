@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, header};
+use protocol::oidc::discovery::ProviderMetadata;
 use protocol::secret::ClientSecret;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use url::Url;
 
 use crate::attribute_map;
 use crate::catalogue::Catalogue;
 use crate::endpoint::Endpoint;
-use crate::metadata::ProviderMetadata;
 use crate::options::{Options, OptionsError, malformed};
 use crate::parameters;
 use crate::provider::{ClientAuth, Endpoints, Pkce, Provider};
@@ -65,13 +66,9 @@ impl Provider {
             scopes: asked.scopes,
             offline: asked.offline,
             upstream_params: parameters::configured(options)?,
-            id_token_algorithms: id_token_algorithms(options)?,
             offline_scopes: asked.offline_scopes,
             separator: asked.separator,
             added_separator: added_separator(options, asked.separator)?,
-            prompts: metadata
-                .and_then(|metadata| metadata.prompt_values_supported.clone())
-                .or_else(|| spec.authorize.prompts.clone()),
             names_issuer_in_response: metadata
                 .is_some_and(|m| m.authorization_response_iss_parameter_supported),
             custom_headers,
@@ -108,7 +105,7 @@ fn endpoints(
     metadata: Option<&ProviderMetadata>,
 ) -> Result<Endpoints, OptionsError> {
     let (by_option, fixed) = (&spec.endpoint_options, &spec.endpoints);
-    let find = |option: Option<&String>, said: Option<&String>, fixed: Option<&Endpoint>| {
+    let find = |option: Option<&String>, said: Option<&Url>, fixed: Option<&Endpoint>| {
         let configured = match option {
             Some(option) => options.endpoint(option)?,
             None => None,
@@ -116,33 +113,36 @@ fn endpoints(
         if configured.is_some() {
             return Ok(configured);
         }
-        let Some(text) = said else { return Ok(fixed.cloned()) };
+        let Some(url) = said else { return Ok(fixed.cloned()) };
         let option = || "oidc_metadata".to_owned();
-        let parsed = Endpoint::parse(text);
+        let parsed = Endpoint::parse(url.as_str());
         parsed.map(Some).map_err(|source| OptionsError::Endpoint { option: option(), source })
     };
     let require = |endpoint: Option<Endpoint>, option: Option<&String>| {
         endpoint.ok_or_else(|| OptionsError::MissingEndpoint(option.cloned().unwrap_or_default()))
     };
-    let said = |field: fn(&ProviderMetadata) -> &Option<String>| {
-        metadata.and_then(|metadata| field(metadata).as_ref())
-    };
-
     let option = by_option.authorization.as_ref();
-    let found = find(option, said(|m| &m.authorization_endpoint), fixed.authorization.as_ref())?;
+    let found =
+        find(option, metadata.map(|m| &m.authorization_endpoint), fixed.authorization.as_ref())?;
     let authorization = require(found, option)?;
 
     let option = by_option.token.as_ref();
-    let token = require(find(option, said(|m| &m.token_endpoint), fixed.token.as_ref())?, option)?;
+    let token =
+        require(find(option, metadata.map(|m| &m.token_endpoint), fixed.token.as_ref())?, option)?;
 
     let option = by_option.userinfo.as_ref();
-    let userinfo = find(option, said(|m| &m.userinfo_endpoint), fixed.userinfo.as_ref())?;
+    let userinfo =
+        find(option, metadata.and_then(|m| m.userinfo_endpoint.as_ref()), fixed.userinfo.as_ref())?;
 
     let option = by_option.revocation.as_ref();
-    let revocation = find(option, said(|m| &m.revocation_endpoint), fixed.revocation.as_ref())?;
+    let revocation = find(
+        option,
+        metadata.and_then(|m| m.revocation_endpoint.as_ref()),
+        fixed.revocation.as_ref(),
+    )?;
 
     let option = by_option.jwks.as_ref();
-    let mut jwks = find(option, said(|m| &m.jwks_uri), fixed.jwks.as_ref())?;
+    let mut jwks = find(option, metadata.map(|m| &m.jwks_uri), fixed.jwks.as_ref())?;
     let mut issuer = issuer(spec, options, metadata)?;
     if spec.account.id_token {
         // Whoever cannot check an ID token must not begin a flow that relies on one.
@@ -197,13 +197,12 @@ fn client_auth(
 
 fn discovered_client_auth(metadata: Option<&ProviderMetadata>) -> ClientAuth {
     let Some(metadata) = metadata else { return ClientAuth::Post };
-    let supported = metadata.token_endpoint_auth_methods_supported.as_deref();
-    match supported {
-        Some(methods) if methods.iter().any(|method| method == "client_secret_post") => {
-            ClientAuth::Post
-        }
-        // OpenID Connect Discovery §3: if omitted, the default is client_secret_basic.
-        Some(_) | None => ClientAuth::Basic,
+    let supported = &metadata.token_endpoint_auth_methods_supported;
+    // OpenID Connect Discovery §3: if omitted, the default is client_secret_basic.
+    if supported.iter().any(|method| method == "client_secret_post") {
+        ClientAuth::Post
+    } else {
+        ClientAuth::Basic
     }
 }
 
@@ -244,12 +243,13 @@ fn pkce(
 }
 
 fn discovered_pkce(metadata: Option<&ProviderMetadata>) -> Pkce {
-    let methods = metadata.and_then(|metadata| metadata.code_challenge_methods_supported.as_ref());
-    match methods {
-        Some(methods) if !methods.iter().any(|method| method == "S256") => Pkce::Off,
-        // RFC 6749 §3.1: the authorization server MUST ignore unrecognized request
-        // parameters, so the challenge is sent to those that do not tell, too.
-        Some(_) | None => Pkce::S256,
+    let methods = metadata.map_or(&[][..], |m| m.code_challenge_methods_supported.as_slice());
+    // RFC 6749 §3.1: the authorization server MUST ignore unrecognized request
+    // parameters, so the challenge is sent to those that do not tell, too.
+    if methods.is_empty() || methods.iter().any(|method| method == "S256") {
+        Pkce::S256
+    } else {
+        Pkce::Off
     }
 }
 
@@ -288,14 +288,6 @@ fn custom_headers(options: Options<'_>) -> Result<Vec<(HeaderName, HeaderValue)>
 fn fields_map(options: Options<'_>) -> Result<BTreeMap<String, String>, OptionsError> {
     let fields = options.strings_by_name("fieldsMap")?;
     Ok(fields.into_iter().map(|(name, member)| (name.to_owned(), member.to_owned())).collect())
-}
-
-fn id_token_algorithms(options: Options<'_>) -> Result<Option<Vec<String>>, OptionsError> {
-    const OPTION: &str = "id_token_signed_response_algs";
-    if options.value(OPTION).is_none() {
-        return Ok(None);
-    }
-    Ok(Some(options.strings(OPTION)?.into_iter().map(str::to_owned).collect()))
 }
 
 #[cfg(test)]

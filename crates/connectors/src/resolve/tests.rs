@@ -75,8 +75,16 @@ fn an_incomplete_connection_says_what_is_missing() {
         &format!("options.authorization_endpoint {discovery}"),
     );
     check("oidc", json!({"oidc_metadata": []}), "options.oidc_metadata is not provider metadata");
-    let without_keys = with_metadata(&json!({"jwks_uri": null}));
-    check("oidc", json!({"oidc_metadata": without_keys}), &format!("options.jwks_uri {discovery}"));
+    let partial = json!({"issuer": "https://idp.example"});
+    check(
+        "oidc",
+        json!({"oidc_metadata": partial}),
+        "options.oidc_metadata is not provider metadata",
+    );
+    let by_hand = json!({
+        "authorization_endpoint": "https://s.test/a", "token_endpoint": "https://s.test/t"
+    });
+    check("oidc", by_hand, &format!("options.jwks_uri {discovery}"));
     let local = with_metadata(&json!({"token_endpoint": "file:///etc/passwd"}));
     check("oidc", json!({"oidc_metadata": local}), "options.oidc_metadata: neither https nor http");
     check(
@@ -106,7 +114,7 @@ fn the_client_authenticates_in_one_way() {
     };
     check(supported(json!(["client_secret_post"])), Some("x"), ClientAuth::Post);
     check(supported(json!(["client_secret_basic"])), Some("x"), ClientAuth::Basic);
-    check(supported(json!(null)), Some("x"), ClientAuth::Basic);
+    check(supported(json!([])), Some("x"), ClientAuth::Basic);
     check(json!({}), None, ClientAuth::None);
     check(json!({}), Some(""), ClientAuth::None);
     let method = |name: &str| json!({"token_endpoint_auth_method": name});
@@ -133,11 +141,11 @@ fn pkce_is_on_unless_somebody_says_off() {
         let options = json!({"connection_settings": {"pkce": setting}, "oidc_metadata": metadata});
         assert_eq!(provider("oidc", &options).pkce, expected, "{setting} {methods}");
     };
-    check(json!(null), json!(null), Pkce::S256);
+    check(json!(null), json!([]), Pkce::S256);
     check(json!("auto"), json!(["plain", "S256"]), Pkce::S256);
     check(json!("auto"), json!(["plain"]), Pkce::Off);
     check(json!("S256"), json!(["plain"]), Pkce::S256);
-    check(json!("s256"), json!(null), Pkce::S256);
+    check(json!("s256"), json!([]), Pkce::S256);
     check(json!("disabled"), json!(["S256"]), Pkce::Off);
     let plain = json!({
         "connection_settings": {"pkce": "plain"}, "oidc_metadata": with_metadata(&json!({}))
@@ -176,7 +184,7 @@ fn custom_headers_stay_out_of_the_messages_frame() {
 fn where_the_discovery_document_is() {
     let check = |options: Value, expected: Option<&str>| {
         let url = Provider::discovery_url(options.as_object().unwrap()).unwrap();
-        assert_eq!(url.as_ref().map(url::Url::as_str), expected);
+        assert_eq!(url.as_ref().map(Url::as_str), expected);
     };
     let well_known = Some("https://idp.example/t/.well-known/openid-configuration");
     check(json!({"discovery_url": well_known}), well_known);
