@@ -15,7 +15,7 @@ pub enum Redemption {
     Granted(Box<CodeGrant>),
     /// The code was redeemed before: everything that came of it is suspect.
     Replayed(Box<CodeGrant>),
-    /// The code's time is over.
+    /// The code's time was over before it was redeemed.
     Expired,
     /// There is no such code.
     Unknown,
@@ -56,16 +56,18 @@ pub async fn redeem(
     now: Timestamp,
 ) -> Result<Redemption> {
     let sql = "UPDATE authorization_codes SET redeemed_at = $3 \
-        WHERE tenant = $1 AND code_hash = $2 AND redeemed_at IS NULL \
-        RETURNING grant_document, expires_at";
+        WHERE tenant = $1 AND code_hash = $2 AND redeemed_at IS NULL AND expires_at > $3 \
+        RETURNING grant_document";
     if let Some(row) = tx.row(sql, vec![tenant.into(), code.into(), now.into()]).await? {
-        if now >= row.time("expires_at")? {
-            return Ok(Redemption::Expired);
-        }
         return Ok(Redemption::Granted(Box::new(row.document("grant_document")?)));
     }
-    Ok(match peek(tx, tenant, code).await? {
-        Some(grant) => Redemption::Replayed(Box::new(grant)),
-        None => Redemption::Unknown,
+    let sql = "SELECT grant_document, redeemed_at FROM authorization_codes \
+        WHERE tenant = $1 AND code_hash = $2";
+    let Some(row) = tx.row(sql, vec![tenant.into(), code.into()]).await? else {
+        return Ok(Redemption::Unknown);
+    };
+    Ok(match row.opt_time("redeemed_at")? {
+        Some(_) => Redemption::Replayed(Box::new(row.document("grant_document")?)),
+        None => Redemption::Expired,
     })
 }

@@ -31,6 +31,18 @@ pub async fn find(
     q.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
+/// The grant of an id, locked until the transaction ends: what is changed on top of it undoes
+/// nobody's change.
+pub async fn find_for_update(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    id: &ClientGrantId,
+) -> Result<Option<ClientGrant>> {
+    let sql = "UPDATE client_grants SET document = document \
+        WHERE tenant = $1 AND id = $2 RETURNING document";
+    tx.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
+}
+
 /// Every grant of a tenant, oldest first.
 pub async fn list(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<ClientGrant>> {
     let sql = "SELECT document FROM client_grants WHERE tenant = $1 ORDER BY created_at, id";

@@ -37,6 +37,17 @@ pub async fn find(
     q.row(sql, vec![tenant.into(), client_id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
+/// A client, locked until the transaction ends: what is changed on top of it undoes nobody's change.
+pub async fn find_for_update(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    client_id: &ClientId,
+) -> Result<Option<StoredClient>> {
+    let sql = "UPDATE clients SET updated_at = updated_at \
+        WHERE tenant = $1 AND client_id = $2 RETURNING document, secret_mac, sealed_secret";
+    tx.row(sql, vec![tenant.into(), client_id.into()]).await?.as_ref().map(from_row).transpose()
+}
+
 /// Every client of a tenant, oldest first.
 pub async fn list(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<StoredClient>> {
     let sql = "SELECT document, secret_mac, sealed_secret FROM clients \

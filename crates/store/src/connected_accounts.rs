@@ -112,7 +112,7 @@ pub async fn replace_tokenset(
         connected_at = $7, issued_at = $8, access_expires_at = $9, access_expiry_kind = $10, \
         refresh_expires_at = $11, has_refresh_token = $12, sealed_tokens = $13, \
         dead_since = NULL, dead_reason = NULL, version = $3 \
-        WHERE tenant = $1 AND id = $2 AND version = $3 - 1";
+        WHERE tenant = $1 AND id = $2 AND version + 1 = $3";
     Ok(tx.execute(sql, tokenset_args(tenant, stored, stored.account.version)).await? == 1)
 }
 
@@ -200,6 +200,8 @@ fn from_row(row: &Row) -> Result<StoredAccount> {
             Health::NeedsReconnect { reason: row.text("dead_reason")?.to_owned(), since }
         }
     };
+    let scopes = ScopeSet::parse(row.text("scopes")?)
+        .or(Err(StoreError::Inconsistent { column: "scopes", reason: "not a scope" }))?;
     let account = ConnectedAccount {
         id: row.id("id")?,
         tokenset_id: row.id("tokenset_id")?,
@@ -210,7 +212,7 @@ fn from_row(row: &Row) -> Result<StoredAccount> {
         subject: row.id("subject")?,
         email: row.opt_text("email")?.map(str::to_owned),
         email_verified: row.bool("email_verified")?,
-        scopes: ScopeSet::parse_lenient(row.text("scopes")?),
+        scopes,
         created_at: row.time("created_at")?,
         connected_at: row.time("connected_at")?,
         issued_at: row.time("issued_at")?,

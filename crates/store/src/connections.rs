@@ -37,6 +37,18 @@ pub async fn find(
     q.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
+/// The connection of an id, locked until the transaction ends: what is changed on top of it undoes
+/// nobody's change.
+pub async fn find_for_update(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    id: &ConnectionId,
+) -> Result<Option<StoredConnection>> {
+    let sql = "UPDATE connections SET document = document \
+        WHERE tenant = $1 AND id = $2 RETURNING document, sealed_secret";
+    tx.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
+}
+
 /// Every connection of a tenant, oldest first.
 pub async fn list(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<StoredConnection>> {
     let sql = "SELECT document, sealed_secret FROM connections \

@@ -11,7 +11,7 @@ use std::path::Path;
 
 pub use value::{Arg, Row, Value};
 
-use crate::Result;
+use crate::{Result, StoreError};
 
 /// A database of either kind. Cheap to clone.
 #[derive(Clone)]
@@ -51,35 +51,35 @@ impl Database {
         }
     }
 
-    /// For reading: each statement sees the latest commit.
+    /// For reading: each statement sees the latest commit. Holds no connection between statements.
+    #[expect(clippy::unused_async, reason = "as `write`: an engine may have to wait here")]
     pub async fn read(&self) -> Result<ReadTx> {
-        Ok(ReadTx(match &self.0 {
-            Engine::Sqlite(sqlite) => ReadEngine::Sqlite(sqlite.clone()),
-            Engine::Postgres(postgres) => ReadEngine::Postgres(postgres.client().await?),
-        }))
+        Ok(ReadTx(self.0.clone()))
     }
 
     /// For writing: all or nothing. Dropped without [`WriteTx::commit`], it never happened.
     ///
     /// A transaction holds SQLite's only writer: nothing but statements may be awaited within.
     pub async fn write(&self) -> Result<WriteTx> {
-        Ok(WriteTx(match &self.0 {
-            Engine::Sqlite(sqlite) => WriteEngine::Sqlite(sqlite.begin()?),
+        let engine = match &self.0 {
+            Engine::Sqlite(sqlite) => WriteEngine::Sqlite(sqlite.begin()),
             Engine::Postgres(postgres) => WriteEngine::Postgres(postgres.begin().await?),
-        }))
+        };
+        Ok(WriteTx { engine, sound: true })
     }
 }
 
 /// Reads, outside any transaction.
-pub struct ReadTx(ReadEngine);
-
-enum ReadEngine {
-    Sqlite(sqlite::Sqlite),
-    Postgres(postgres::Client),
-}
+pub struct ReadTx(Engine);
 
 /// One atomic change.
-pub struct WriteTx(WriteEngine);
+///
+/// The first error ends it: every statement after it and the commit answer
+/// [`StoreError::TransactionFailed`]. The same holds if the answer of a statement was not waited for.
+pub struct WriteTx {
+    engine: WriteEngine,
+    sound: bool,
+}
 
 enum WriteEngine {
     Sqlite(sqlite::Transaction),
@@ -107,50 +107,74 @@ pub trait Query: Send {
 
 impl Query for ReadTx {
     async fn rows(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>> {
-        match &mut self.0 {
-            ReadEngine::Sqlite(sqlite) => sqlite.read(sql, args).await,
-            ReadEngine::Postgres(client) => client.rows(sql, &args).await,
+        refuse_nul(&args)?;
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.read(sql, args).await,
+            Engine::Postgres(postgres) => postgres.read(sql, &args).await,
         }
     }
 }
 
 impl Query for WriteTx {
     async fn rows(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>> {
-        match &mut self.0 {
-            WriteEngine::Sqlite(tx) => Ok(tx.run(sql, args).await?.rows),
-            WriteEngine::Postgres(tx) => tx.rows(sql, &args).await,
-        }
+        self.doubt()?;
+        refuse_nul(&args)?;
+        let rows = match &mut self.engine {
+            WriteEngine::Sqlite(tx) => tx.run(sql, args).await?.rows,
+            WriteEngine::Postgres(tx) => tx.rows(sql, &args).await?,
+        };
+        self.sound = true;
+        Ok(rows)
     }
 }
 
 impl WriteTx {
     /// Runs a statement that answers no rows; says how many it changed.
     pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64> {
-        match &mut self.0 {
-            WriteEngine::Sqlite(tx) => Ok(tx.run(sql, args).await?.changed),
-            WriteEngine::Postgres(tx) => tx.execute(sql, &args).await,
-        }
+        self.doubt()?;
+        refuse_nul(&args)?;
+        let changed = match &mut self.engine {
+            WriteEngine::Sqlite(tx) => tx.run(sql, args).await?.changed,
+            WriteEngine::Postgres(tx) => tx.execute(sql, &args).await?,
+        };
+        self.sound = true;
+        Ok(changed)
     }
 
     /// Runs the statements of a migration.
     pub(crate) async fn run_script(&mut self, sql: &'static str) -> Result<()> {
-        match &mut self.0 {
-            WriteEngine::Sqlite(tx) => tx.run_script(sql).await,
-            WriteEngine::Postgres(tx) => tx.run_script(sql).await,
+        self.doubt()?;
+        match &mut self.engine {
+            WriteEngine::Sqlite(tx) => tx.run_script(sql).await?,
+            WriteEngine::Postgres(tx) => tx.run_script(sql).await?,
         }
+        self.sound = true;
+        Ok(())
+    }
+
+    /// Lets the statements of a migration take as long as they need.
+    pub(crate) async fn lift_limits(&mut self) -> Result<()> {
+        self.doubt()?;
+        match &mut self.engine {
+            WriteEngine::Sqlite(_) => {}
+            WriteEngine::Postgres(tx) => tx.lift_limits().await?,
+        }
+        self.sound = true;
+        Ok(())
     }
 
     /// Makes the change durable. When this returns, it is on disk.
-    pub async fn commit(self) -> Result<()> {
-        match self.0 {
+    pub async fn commit(mut self) -> Result<()> {
+        self.doubt()?;
+        match self.engine {
             WriteEngine::Sqlite(tx) => tx.commit().await,
             WriteEngine::Postgres(tx) => tx.commit().await,
         }
     }
 
-    /// Undoes the change. Dropping does the same; on PostgreSQL this keeps the connection.
+    /// Undoes the change. Dropping does the same, without waiting for it.
     pub async fn rollback(self) -> Result<()> {
-        match self.0 {
+        match self.engine {
             WriteEngine::Sqlite(tx) => {
                 drop(tx);
                 Ok(())
@@ -158,4 +182,15 @@ impl WriteTx {
             WriteEngine::Postgres(tx) => tx.rollback().await,
         }
     }
+
+    /// A statement leaves the transaction unsound until it has answered well. PostgreSQL makes a
+    /// rollback of a commit after an error, and calls it a success.
+    fn doubt(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.sound) { Ok(()) } else { Err(StoreError::TransactionFailed) }
+    }
+}
+
+/// SQLite would take such a text and PostgreSQL would not.
+fn refuse_nul(args: &[Arg]) -> Result<()> {
+    if args.iter().any(Arg::has_nul) { Err(StoreError::NulInText) } else { Ok(()) }
 }

@@ -1,17 +1,37 @@
 //! What can go wrong with the database, named by cause.
+//!
+//! The reasons are texts of the engines for whoever operates the server. They name tables and rules,
+//! never the values of a row.
+
+use std::error::Error;
 
 /// A database operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot be reached or does not answer in time.
-    #[error("the database is unavailable")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// SQLite refused a statement.
-    #[error("SQLite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// PostgreSQL refused a statement.
-    #[error("PostgreSQL: {0}")]
-    Postgres(#[from] tokio_postgres::Error),
+    /// The database cannot be opened: a wrong path or URL, a lack of permission, no server.
+    #[error("cannot open the database {place}: {reason}")]
+    Open {
+        /// The file, or the server without its password.
+        place: String,
+        /// Why.
+        reason: String,
+    },
+    /// The database cannot be reached, does not answer in time, has no room, or asks to try again.
+    /// Of a commit that ends so, nobody knows whether it happened.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// A uniqueness rule refused the statement.
+    #[error("it exists already: {0}")]
+    Duplicate(String),
+    /// The database refused the statement for another reason.
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
+    /// A statement of the transaction failed, or nobody waited for its answer. All of it is undone.
+    #[error("the transaction failed before and is undone")]
+    TransactionFailed,
+    /// PostgreSQL has no such text; so that both engines answer alike, neither is asked.
+    #[error("a text with a NUL character is neither stored nor found")]
+    NulInText,
     /// A row cannot be what its table promises.
     #[error("column {column} holds what cannot be: {reason}")]
     Inconsistent {
@@ -29,22 +49,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a uniqueness rule refused the statement.
+    /// Whether a uniqueness rule refused the statement. The transaction is over all the same.
     pub fn is_duplicate(&self) -> bool {
-        match self {
-            Self::Sqlite(error) => {
-                use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
-                error.sqlite_extended_error_code().is_some_and(|code| {
-                    code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE
-                })
-            }
-            Self::Postgres(error) => {
-                error.code() == Some(&tokio_postgres::error::SqlState::UNIQUE_VIOLATION)
-            }
-            Self::Unavailable(_)
-            | Self::Inconsistent { .. }
-            | Self::Document(_)
-            | Self::Schema(_) => false,
-        }
+        matches!(self, Self::Duplicate(_))
     }
+
+    /// The database does not answer, and this is why.
+    pub(crate) fn unavailable(error: &(dyn Error + 'static)) -> Self {
+        Self::Unavailable(reason(error))
+    }
+}
+
+/// An error with everything that caused it, in one line.
+pub(crate) fn reason(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

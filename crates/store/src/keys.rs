@@ -65,7 +65,9 @@ impl Stage {
 
 /// Every check of a key-encryption key: its id and the wrapped known value.
 pub async fn kek_checks(q: &mut impl Query) -> Result<Vec<(String, Vec<u8>)>> {
-    let rows = q.rows("SELECT kek_id, wrapped FROM kek_checks ORDER BY created_at", vec![]).await?;
+    let rows = q
+        .rows("SELECT kek_id, wrapped FROM kek_checks ORDER BY created_at, kek_id", vec![])
+        .await?;
     rows.iter()
         .map(|row| Ok((row.text("kek_id")?.to_owned(), row.bytes("wrapped")?.to_vec())))
         .collect()

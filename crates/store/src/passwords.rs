@@ -65,7 +65,11 @@ pub async fn update(
     tx.execute(sql, vec![tenant.into(), user_id.into(), hash.into(), now.into()]).await
 }
 
-/// Changes the identifier of a user. Answers `false` if it is taken.
+/// Changes the identifier of a user, wherever the user has one. Answers `false` if somebody else has
+/// it in any of these connections, or if the user has none.
+///
+/// # Errors
+/// On PostgreSQL somebody else may take it at the same moment: [`crate::StoreError::is_duplicate`].
 pub async fn rename(
     tx: &mut WriteTx,
     tenant: &TenantId,
@@ -73,8 +77,9 @@ pub async fn rename(
     identifier: &str,
 ) -> Result<bool> {
     let sql = "UPDATE passwords SET identifier = $3 WHERE tenant = $1 AND user_id = $2 \
-        AND NOT EXISTS (SELECT 1 FROM passwords taken WHERE taken.tenant = passwords.tenant \
-        AND taken.connection_id = passwords.connection_id AND taken.identifier = $3 \
-        AND taken.user_id <> $2)";
-    Ok(tx.execute(sql, vec![tenant.into(), user_id.into(), identifier.into()]).await? == 1)
+        AND NOT EXISTS (SELECT 1 FROM passwords own JOIN passwords taken \
+        ON taken.tenant = own.tenant AND taken.connection_id = own.connection_id \
+        WHERE own.tenant = $1 AND own.user_id = $2 \
+        AND taken.identifier = $3 AND taken.user_id <> $2)";
+    Ok(tx.execute(sql, vec![tenant.into(), user_id.into(), identifier.into()]).await? > 0)
 }

@@ -27,6 +27,18 @@ pub async fn find(
     q.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
+/// The resource server of an id, locked until the transaction ends: what is changed on top of it
+/// undoes nobody's change.
+pub async fn find_for_update(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    id: &ResourceServerId,
+) -> Result<Option<ResourceServer>> {
+    let sql = "UPDATE resource_servers SET document = document \
+        WHERE tenant = $1 AND id = $2 RETURNING document";
+    tx.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
+}
+
 /// Every resource server of a tenant, oldest first.
 pub async fn list(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<ResourceServer>> {
     let sql = "SELECT document FROM resource_servers WHERE tenant = $1 ORDER BY created_at, id";

@@ -8,16 +8,23 @@ use vault::seal::UserShare;
 use crate::Result;
 use crate::db::{Arg, Query, Row, WriteTx};
 
-const COLUMNS: &str = "SELECT user_id, profile, blocked, created_at, updated_at, last_login, \
-    last_ip, logins_count FROM users WHERE tenant = $1 AND user_id = $2";
-
 /// A user with the identities.
 pub async fn find(q: &mut impl Query, tenant: &TenantId, user_id: &UserId) -> Result<Option<User>> {
-    let Some(row) = q.row(COLUMNS, vec![tenant.into(), user_id.into()]).await? else {
-        return Ok(None);
-    };
-    let identities = identities(q, tenant, user_id).await?;
-    from_row(&row, identities).map(Some)
+    let sql = "SELECT * FROM user_details WHERE tenant = $1 AND user_id = $2 ORDER BY position";
+    first(&q.rows(sql, vec![tenant.into(), user_id.into()]).await?)
+}
+
+/// A user, locked until the transaction ends: what is changed on top of it undoes nobody's change.
+pub async fn find_for_update(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    user_id: &UserId,
+) -> Result<Option<User>> {
+    let sql = "UPDATE users SET updated_at = updated_at WHERE tenant = $1 AND user_id = $2";
+    match tx.execute(sql, vec![tenant.into(), user_id.into()]).await? {
+        0 => Ok(None),
+        _ => find(tx, tenant, user_id).await,
+    }
 }
 
 /// The user to whom an identity belongs.
@@ -27,24 +34,22 @@ pub async fn find_by_identity(
     connection_id: &ConnectionId,
     subject: &ProviderSubject,
 ) -> Result<Option<User>> {
-    let sql = "SELECT user_id FROM identities \
-        WHERE tenant = $1 AND connection_id = $2 AND subject = $3";
-    let args = vec![tenant.into(), connection_id.into(), subject.into()];
-    match q.row(sql, args).await? {
-        None => Ok(None),
-        Some(row) => find(q, tenant, &row.id("user_id")?).await,
-    }
+    let sql = "SELECT * FROM user_details WHERE tenant = $1 AND user_id = \
+        (SELECT user_id FROM identities \
+        WHERE tenant = $1 AND connection_id = $2 AND subject = $3) \
+        ORDER BY position";
+    first(&q.rows(sql, vec![tenant.into(), connection_id.into(), subject.into()]).await?)
 }
 
-/// The users with an e-mail address.
+/// The users with an e-mail address, oldest first.
 pub async fn find_by_email(
     q: &mut impl Query,
     tenant: &TenantId,
     email: &str,
 ) -> Result<Vec<User>> {
-    let sql = "SELECT user_id FROM users WHERE tenant = $1 AND email_key = $2 ORDER BY created_at";
-    let rows = q.rows(sql, vec![tenant.into(), normalized_email(email).into()]).await?;
-    load_all(q, tenant, &rows).await
+    let sql = "SELECT * FROM user_details WHERE tenant = $1 AND email_key = $2 \
+        ORDER BY created_at, user_id, position";
+    all(&q.rows(sql, vec![tenant.into(), normalized_email(email).into()]).await?)
 }
 
 /// A page of the users of a tenant, oldest first.
@@ -54,10 +59,11 @@ pub async fn page(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<User>> {
-    let sql = "SELECT user_id FROM users WHERE tenant = $1 \
-        ORDER BY created_at, user_id LIMIT $3 OFFSET $2";
-    let rows = q.rows(sql, vec![tenant.into(), offset.into(), limit.into()]).await?;
-    load_all(q, tenant, &rows).await
+    let sql = "SELECT * FROM user_details WHERE tenant = $1 AND user_id IN \
+        (SELECT user_id FROM users WHERE tenant = $1 \
+        ORDER BY created_at, user_id LIMIT $3 OFFSET $2) \
+        ORDER BY created_at, user_id, position";
+    all(&q.rows(sql, vec![tenant.into(), offset.into(), limit.into()]).await?)
 }
 
 /// How many users a tenant has.
@@ -90,7 +96,13 @@ pub async fn insert(
         last_login, last_ip, logins_count, user_share, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let mut args = args(tenant, user)?;
-    args.extend([share.as_bytes().as_slice().into(), user.created_at.into()]);
+    args.extend([
+        user.last_login.into(),
+        user.last_ip.as_deref().into(),
+        user.logins_count.into(),
+        share.as_bytes().as_slice().into(),
+        user.created_at.into(),
+    ]);
     tx.execute(sql, args).await?;
     for (position, identity) in (0_i64..).zip(&user.identities) {
         insert_identity(tx, tenant, &user.user_id, identity, position).await?;
@@ -98,10 +110,9 @@ pub async fn insert(
     Ok(())
 }
 
-/// Replaces what is known of a user; the identities stay.
+/// Replaces what is known of a user. The identities stay, and what [`note_login`] writes.
 pub async fn update(tx: &mut WriteTx, tenant: &TenantId, user: &User) -> Result<u64> {
-    let sql = "UPDATE users SET email_key = $3, profile = $4, blocked = $5, updated_at = $6, \
-        last_login = $7, last_ip = $8, logins_count = $9 \
+    let sql = "UPDATE users SET email_key = $3, profile = $4, blocked = $5, updated_at = $6 \
         WHERE tenant = $1 AND user_id = $2";
     tx.execute(sql, args(tenant, user)?).await
 }
@@ -164,26 +175,6 @@ async fn insert_identity(
     Ok(())
 }
 
-async fn identities(
-    q: &mut impl Query,
-    tenant: &TenantId,
-    user_id: &UserId,
-) -> Result<Vec<Identity>> {
-    let sql = "SELECT i.connection_id, i.subject, i.profile_data, c.name, c.strategy \
-        FROM identities i JOIN connections c ON c.tenant = i.tenant AND c.id = i.connection_id \
-        WHERE i.tenant = $1 AND i.user_id = $2 ORDER BY i.position";
-    let rows = q.rows(sql, vec![tenant.into(), user_id.into()]).await?;
-    rows.iter().map(identity).collect()
-}
-
-async fn load_all(q: &mut impl Query, tenant: &TenantId, rows: &[Row]) -> Result<Vec<User>> {
-    let mut users = Vec::with_capacity(rows.len());
-    for row in rows {
-        users.extend(find(q, tenant, &row.id("user_id")?).await?);
-    }
-    Ok(users)
-}
-
 fn args(tenant: &TenantId, user: &User) -> Result<Vec<Arg>> {
     Ok(vec![
         tenant.into(),
@@ -192,24 +183,20 @@ fn args(tenant: &TenantId, user: &User) -> Result<Vec<Arg>> {
         serde_json::to_string(&user.profile)?.into(),
         user.blocked.into(),
         user.updated_at.into(),
-        user.last_login.into(),
-        user.last_ip.as_deref().into(),
-        user.logins_count.into(),
     ])
 }
 
-fn identity(row: &Row) -> Result<Identity> {
-    Ok(Identity {
-        connection_id: row.id("connection_id")?,
-        connection: row.text("name")?.to_owned(),
-        provider: row.text("strategy")?.to_owned(),
-        subject: row.id("subject")?,
-        profile_data: row.document("profile_data")?,
-    })
+/// The rows of `user_details` are ordered by user.
+fn all(rows: &[Row]) -> Result<Vec<User>> {
+    let same_user = |a: &Row, b: &Row| a.text("user_id").ok() == b.text("user_id").ok();
+    rows.chunk_by(same_user).filter_map(|rows| first(rows).transpose()).collect()
 }
 
-fn from_row(row: &Row, identities: Vec<Identity>) -> Result<User> {
-    Ok(User {
+/// The user whose rows these are.
+fn first(rows: &[Row]) -> Result<Option<User>> {
+    let Some(row) = rows.first() else { return Ok(None) };
+    let identities = rows.iter().filter_map(|row| identity(row).transpose());
+    Ok(Some(User {
         user_id: row.id("user_id")?,
         profile: row.document("profile")?,
         blocked: row.bool("blocked")?,
@@ -218,6 +205,20 @@ fn from_row(row: &Row, identities: Vec<Identity>) -> Result<User> {
         last_login: row.opt_time("last_login")?,
         last_ip: row.opt_text("last_ip")?.map(str::to_owned),
         logins_count: row.int("logins_count")?,
-        identities,
-    })
+        identities: identities.collect::<Result<_>>()?,
+    }))
+}
+
+/// A user without identities has one row with none.
+fn identity(row: &Row) -> Result<Option<Identity>> {
+    if row.opt_text("connection_id")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Identity {
+        connection_id: row.id("connection_id")?,
+        connection: row.text("connection")?.to_owned(),
+        provider: row.text("strategy")?.to_owned(),
+        subject: row.id("subject")?,
+        profile_data: row.document("profile_data")?,
+    }))
 }

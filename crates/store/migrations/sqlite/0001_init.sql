@@ -1,12 +1,16 @@
 -- Everything is keyed by tenant. Times are milliseconds since 1970 (UTC). Documents are JSON.
 -- What must stay secret is stored sealed (`sealed_…`), as a keyed hash (`…_mac`), or, where it has
 -- 256 random bits of its own, as SHA-256 (`…_hash`). No column holds a secret in clear.
+--
+-- The same for both engines but for the types. PostgreSQL compares texts by their bytes, as SQLite
+-- does, whatever its locale: ids that sort by time then do. In SQLite narrow tables are WITHOUT
+-- ROWID; with rows of a kilobyte that makes the tree too deep.
 
 CREATE TABLE tenants (
     tenant TEXT NOT NULL PRIMARY KEY,
     settings TEXT NOT NULL,
     created_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE tenant_hosts (
     authority TEXT NOT NULL PRIMARY KEY,
@@ -20,7 +24,7 @@ CREATE TABLE kek_checks (
     kek_id TEXT NOT NULL PRIMARY KEY,
     wrapped BLOB NOT NULL,
     created_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE tenant_keys (
     tenant TEXT NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE,
@@ -30,7 +34,7 @@ CREATE TABLE tenant_keys (
     wrapped BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, key_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE signing_keys (
     tenant TEXT NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE,
@@ -40,7 +44,7 @@ CREATE TABLE signing_keys (
     sealed_key BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, kid)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE clients (
     tenant TEXT NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE,
@@ -51,7 +55,7 @@ CREATE TABLE clients (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, client_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE resource_servers (
     tenant TEXT NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE,
@@ -61,7 +65,7 @@ CREATE TABLE resource_servers (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, id),
     UNIQUE (tenant, identifier)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE client_grants (
     tenant TEXT NOT NULL,
@@ -75,7 +79,7 @@ CREATE TABLE client_grants (
     UNIQUE (tenant, client_id, audience, subject_type),
     FOREIGN KEY (tenant, client_id) REFERENCES clients (tenant, client_id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, audience) REFERENCES resource_servers (tenant, identifier) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE connections (
     tenant TEXT NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE,
@@ -87,7 +91,7 @@ CREATE TABLE connections (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, id),
     UNIQUE (tenant, name)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE connection_clients (
     tenant TEXT NOT NULL,
@@ -112,7 +116,7 @@ CREATE TABLE users (
     last_ip TEXT,
     logins_count INTEGER NOT NULL,
     PRIMARY KEY (tenant, user_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX users_by_email ON users (tenant, email_key);
 CREATE INDEX users_by_creation ON users (tenant, created_at, user_id);
 
@@ -126,7 +130,7 @@ CREATE TABLE identities (
     PRIMARY KEY (tenant, connection_id, subject),
     FOREIGN KEY (tenant, connection_id) REFERENCES connections (tenant, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, user_id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX identities_by_user ON identities (tenant, user_id, position);
 
 -- Password credentials of database connections; the hash is Argon2id in PHC form.
@@ -140,7 +144,7 @@ CREATE TABLE passwords (
     PRIMARY KEY (tenant, connection_id, identifier),
     FOREIGN KEY (tenant, connection_id) REFERENCES connections (tenant, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, user_id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX passwords_by_user ON passwords (tenant, user_id);
 
 CREATE TABLE sessions (
@@ -167,7 +171,7 @@ CREATE TABLE login_states (
     request TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, state_hash)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX login_states_by_end ON login_states (expires_at);
 
 -- A browser sent to a provider, to log in or to connect an account.
@@ -181,7 +185,7 @@ CREATE TABLE provider_states (
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, state_hash),
     FOREIGN KEY (tenant, connection_id) REFERENCES connections (tenant, id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX provider_states_by_end ON provider_states (expires_at);
 
 CREATE TABLE authorization_codes (
@@ -191,7 +195,7 @@ CREATE TABLE authorization_codes (
     expires_at INTEGER NOT NULL,
     redeemed_at INTEGER,
     PRIMARY KEY (tenant, code_hash)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX authorization_codes_by_end ON authorization_codes (expires_at);
 
 CREATE TABLE grant_families (
@@ -212,8 +216,11 @@ CREATE TABLE grant_families (
     PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, client_id) REFERENCES clients (tenant, client_id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, user_id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX grant_families_by_user ON grant_families (tenant, user_id, client_id);
+CREATE INDEX grant_families_by_client ON grant_families (tenant, client_id);
+CREATE INDEX grant_families_by_end ON grant_families (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX grant_families_by_revocation ON grant_families (revoked_at) WHERE revoked_at IS NOT NULL;
 
 CREATE TABLE refresh_tokens (
     tenant TEXT NOT NULL,
@@ -249,7 +256,7 @@ CREATE TABLE connect_transactions (
     FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, user_id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, client_id) REFERENCES clients (tenant, client_id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, connection_id) REFERENCES connections (tenant, id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX connect_transactions_by_end ON connect_transactions (expires_at);
 
 -- An account at a provider and its tokenset.
@@ -280,28 +287,46 @@ CREATE TABLE connected_accounts (
     UNIQUE (tenant, user_id, connection_id, subject),
     FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, user_id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, connection_id) REFERENCES connections (tenant, id) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
+) STRICT;
+CREATE INDEX connected_accounts_by_connection ON connected_accounts (tenant, connection_id);
+
+-- Views. None is ever given another column: a neighbouring version has prepared statements that
+-- select all of them. A new shape is a new view.
+
+-- A row per identity, or one without any.
+CREATE VIEW user_details AS
+SELECT u.tenant, u.user_id, u.email_key, u.profile, u.blocked, u.created_at, u.updated_at,
+    u.last_login, u.last_ip, u.logins_count, i.connection_id, i.subject, i.position,
+    i.profile_data, c.name AS connection, c.strategy
+FROM users u
+LEFT JOIN identities i ON i.tenant = u.tenant AND i.user_id = u.user_id
+LEFT JOIN connections c ON c.tenant = i.tenant AND c.id = i.connection_id;
 
 -- With what its connection is called.
 CREATE VIEW account_details AS
-SELECT a.*, c.name AS connection, c.strategy AS strategy
+SELECT a.tenant, a.id, a.tokenset_id, a.user_id, a.connection_id, a.subject, a.email,
+    a.email_verified, a.scopes, a.created_at, a.connected_at, a.issued_at, a.access_expires_at,
+    a.access_expiry_kind, a.refresh_expires_at, a.has_refresh_token, a.dead_since, a.dead_reason,
+    a.last_used_at, a.version, a.sealed_tokens, c.name AS connection, c.strategy
 FROM connected_accounts a
 JOIN connections c ON c.tenant = a.tenant AND c.id = a.connection_id;
 
+-- Every exchange writes here. No reference to the tenant: on PostgreSQL each insert would lock the
+-- tenant's one row.
 CREATE TABLE log_events (
-    tenant TEXT NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE,
+    tenant TEXT NOT NULL,
     log_id TEXT NOT NULL,
     at INTEGER NOT NULL,
     type TEXT NOT NULL,
     user_id TEXT,
     document TEXT NOT NULL,
     PRIMARY KEY (tenant, log_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX log_events_by_user ON log_events (tenant, user_id, log_id);
 
--- One-time values that were seen: DPoP proofs and the like.
+-- One-time values that were seen: DPoP proofs and the like. No reference to the tenant, as above.
 CREATE TABLE replay_marks (
-    tenant TEXT NOT NULL REFERENCES tenants (tenant) ON DELETE CASCADE,
+    tenant TEXT NOT NULL,
     kind TEXT NOT NULL,
     mark_hash BLOB NOT NULL,
     expires_at INTEGER NOT NULL,

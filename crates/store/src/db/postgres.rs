@@ -1,91 +1,107 @@
 //! PostgreSQL: a pool of connections, prepared statements kept on each.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
+    RecyclingMethod, Runtime, Timeouts,
 };
-use tokio_postgres::NoTls;
+use tokio::runtime::Handle;
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Config, NoTls};
 
 use super::value::{Arg, Row, Value};
+use crate::error::reason;
 use crate::{Result, StoreError};
 
 const POOL_SIZE: usize = 16;
-const WAIT: Duration = Duration::from_secs(5);
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// Longer than the server's own limit: it gives up first, unless the network has.
+const ANSWER_WAIT: Duration = Duration::from_secs(15);
+/// The locks of a node that lost its power are nobody's for no longer than this.
+const SESSION_LIMITS: &str =
+    "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
+/// Whatever the server's default is: a statement that lost a race must see who won it.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 #[derive(Clone)]
 pub(super) struct Postgres(Pool);
 
-pub(super) struct Client(Object);
-
-/// An open transaction. Dropped, it takes its connection with it: the server then undoes it, and
-/// nobody else inherits a connection in the middle of something.
-pub(super) struct Transaction(Option<Client>);
-
-impl From<PoolError> for StoreError {
-    fn from(error: PoolError) -> Self {
-        Self::Unavailable(Box::new(error))
-    }
+/// An open transaction. Dropped, it is undone.
+pub(super) struct Transaction {
+    connection: Option<Engaged>,
+    answer_wait: Duration,
 }
 
+/// A connection in the middle of a transaction. Dropped, it is closed, and the server undoes what it
+/// has not committed: nobody inherits a connection in the middle of something.
+struct Engaged(Option<Object>);
+
 impl Postgres {
+    /// Makes a pool and one connection, so that a wrong URL shows now.
     pub(super) async fn connect(url: &str) -> Result<Self> {
-        let config: tokio_postgres::Config = url.parse()?;
-        let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
-        let pool = Pool::builder(manager)
-            .max_size(POOL_SIZE)
-            .runtime(Runtime::Tokio1)
-            .timeouts(Timeouts { wait: Some(WAIT), create: Some(WAIT), recycle: Some(WAIT) })
-            .build()
-            .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-        pool.get().await?;
-        Ok(Self(pool))
+        let config: Config = url.parse().map_err(|error| StoreError::Open {
+            place: "at the URL".to_owned(),
+            reason: reason(&error as &tokio_postgres::Error),
+        })?;
+        let place = place(&config);
+        let pool = pool(config)?;
+        match pool.get().await {
+            Ok(_) => Ok(Self(pool)),
+            Err(error) => Err(StoreError::Open { place, reason: pool_reason(&error) }),
+        }
     }
 
-    pub(super) async fn client(&self) -> Result<Client> {
-        Ok(Client(self.0.get().await?))
+    /// Runs a statement outside any transaction, on whatever connection is free. None is kept
+    /// between two statements: a caller that holds one and waits for another could wait for ever.
+    pub(super) async fn read(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>> {
+        let connection = self.connection().await?;
+        let answer = rows(&connection, sql, args, ANSWER_WAIT).await;
+        if matches!(answer, Err(StoreError::Unavailable(_))) {
+            drop(Object::take(connection));
+        }
+        answer
     }
 
     pub(super) async fn begin(&self) -> Result<Transaction> {
-        let client = self.client().await?;
-        client.0.batch_execute("BEGIN").await?;
-        Ok(Transaction(Some(client)))
-    }
-}
-
-impl Client {
-    pub(super) async fn rows(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>> {
-        let statement = self.0.prepare_cached(sql).await?;
-        let columns: Arc<[String]> =
-            statement.columns().iter().map(|column| column.name().to_owned()).collect();
-        let answer = self.0.query(&statement, &parameters(args)).await?;
-        answer.iter().map(|row| read(row, &columns)).collect()
+        let connection = Some(Engaged(Some(self.connection().await?)));
+        let transaction = Transaction { connection, answer_wait: ANSWER_WAIT };
+        transaction.batch(BEGIN).await?;
+        Ok(transaction)
     }
 
-    async fn execute(&self, sql: &str, args: &[Arg]) -> Result<u64> {
-        let statement = self.0.prepare_cached(sql).await?;
-        Ok(self.0.execute(&statement, &parameters(args)).await?)
+    async fn connection(&self) -> Result<Object> {
+        Ok(self.0.get().await?)
     }
 }
 
 impl Transaction {
-    fn client(&self) -> Result<&Client> {
-        self.0.as_ref().ok_or_else(|| StoreError::Unavailable("the transaction has ended".into()))
-    }
-
     pub(super) async fn rows(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>> {
-        self.client()?.rows(sql, args).await
+        rows(self.connection()?, sql, args, self.answer_wait).await
     }
 
     pub(super) async fn execute(&self, sql: &str, args: &[Arg]) -> Result<u64> {
-        self.client()?.execute(sql, args).await
+        let connection = self.connection()?;
+        let answer = async {
+            let statement = connection.prepare_cached(sql).await?;
+            connection.execute(&statement, &parameters(args)).await
+        };
+        in_time(self.answer_wait, answer).await
     }
 
     pub(super) async fn run_script(&self, sql: &str) -> Result<()> {
-        Ok(self.client()?.0.batch_execute(sql).await?)
+        self.batch(sql).await
+    }
+
+    /// From now on statements may take, and wait for others, as long as they need.
+    pub(super) async fn lift_limits(&mut self) -> Result<()> {
+        self.answer_wait = Duration::MAX;
+        self.batch("SET LOCAL statement_timeout = 0").await
     }
 
     pub(super) async fn commit(self) -> Result<()> {
@@ -97,18 +113,105 @@ impl Transaction {
     }
 
     async fn end(mut self, sql: &str) -> Result<()> {
-        self.client()?.0.batch_execute(sql).await?;
-        // Only an ended transaction gives its connection back to the pool.
-        drop(self.0.take());
+        self.batch(sql).await?;
+        if let Some(connection) = self.connection.take() {
+            connection.release();
+        }
         Ok(())
+    }
+
+    async fn batch(&self, sql: &str) -> Result<()> {
+        in_time(self.answer_wait, self.connection()?.batch_execute(sql)).await
+    }
+
+    fn connection(&self) -> Result<&Object> {
+        let connection = self.connection.as_ref().and_then(|engaged| engaged.0.as_ref());
+        connection.ok_or(StoreError::TransactionFailed)
     }
 }
 
 impl Drop for Transaction {
+    /// Undoes it behind the back of whoever gave it up, so that refusing a request costs no
+    /// connection.
     fn drop(&mut self) {
-        if let Some(client) = self.0.take() {
-            drop(Object::take(client.0));
+        if let (Some(connection), Ok(runtime)) = (self.connection.take(), Handle::try_current()) {
+            runtime.spawn(connection.roll_back());
         }
+    }
+}
+
+impl Engaged {
+    /// Gives the connection back to the pool.
+    fn release(mut self) {
+        drop(self.0.take());
+    }
+
+    async fn roll_back(self) {
+        let Some(connection) = self.0.as_ref() else { return };
+        if in_time(ANSWER_WAIT, connection.batch_execute("ROLLBACK")).await.is_ok() {
+            self.release();
+        }
+    }
+}
+
+impl Drop for Engaged {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+fn pool(config: Config) -> Result<Pool> {
+    let recycling_method = RecyclingMethod::Fast;
+    let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
+    let limit_session = Hook::async_fn(|connection: &mut ClientWrapper, _| {
+        let limited = connection.batch_execute(SESSION_LIMITS);
+        Box::pin(async move { limited.await.map_err(HookError::Backend) })
+    });
+    Pool::builder(manager)
+        .max_size(POOL_SIZE)
+        .runtime(Runtime::Tokio1)
+        .timeouts(Timeouts {
+            wait: Some(CONNECTION_WAIT),
+            create: Some(CONNECTION_WAIT),
+            recycle: Some(CONNECTION_WAIT),
+        })
+        .post_create(limit_session)
+        .build()
+        .map_err(|error| StoreError::unavailable(&error))
+}
+
+/// The server and the database of a URL, without user and password.
+fn place(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(folder) => folder.display().to_string(),
+    });
+    let hosts = hosts.collect::<Vec<_>>().join(",");
+    let ports = config.get_ports().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    format!("{} at {hosts}:{ports}", config.get_dbname().unwrap_or_default())
+}
+
+async fn rows(connection: &Object, sql: &str, args: &[Arg], wait: Duration) -> Result<Vec<Row>> {
+    let answer = async {
+        let statement = connection.prepare_cached(sql).await?;
+        let rows = connection.query(&statement, &parameters(args)).await?;
+        Ok((statement, rows))
+    };
+    let (statement, rows) = in_time(wait, answer).await?;
+    let names = statement.columns().iter().map(|column| column.name().to_owned());
+    let columns: Arc<[String]> = names.collect();
+    rows.iter().map(|row| read(row, &columns)).collect()
+}
+
+async fn in_time<T>(
+    wait: Duration,
+    answer: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+) -> Result<T> {
+    match tokio::time::timeout(wait, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(elapsed) => Err(StoreError::unavailable(&elapsed)),
     }
 }
 
@@ -135,4 +238,43 @@ fn read(row: &tokio_postgres::Row, columns: &Arc<[String]>) -> Result<Row> {
         })
     });
     Ok(Row::new(Arc::clone(columns), values.collect::<Result<_>>()?))
+}
+
+impl From<PoolError> for StoreError {
+    fn from(error: PoolError) -> Self {
+        Self::Unavailable(pool_reason(&error))
+    }
+}
+
+/// Why there is no connection; what the server said, without what the pool says around it.
+fn pool_reason(error: &PoolError) -> String {
+    match error {
+        PoolError::Backend(error) => reason(error),
+        PoolError::Timeout(_)
+        | PoolError::Closed
+        | PoolError::NoRuntimeSpecified
+        | PoolError::PostCreateHook(_) => reason(error),
+    }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(refusal) = error.as_db_error() {
+            // Not the detail: it quotes values.
+            let reason = format!("{} (SQLSTATE {})", refusal.message(), refusal.code().code());
+            return match refusal.code() {
+                code if *code == SqlState::UNIQUE_VIOLATION => Self::Duplicate(reason),
+                code if asks_to_try_again(code) => Self::Unavailable(reason),
+                _ => Self::Refused(reason),
+            };
+        }
+        let lost = error.is_closed() || error.source().is_some_and(<dyn Error>::is::<io::Error>);
+        if lost { Self::unavailable(&error) } else { Self::Refused(reason(&error)) }
+    }
+}
+
+/// Classes of SQLSTATE (PostgreSQL, appendix A): connection, transaction rolled back for another's
+/// sake, lack of resources, not now, operator intervention.
+fn asks_to_try_again(code: &SqlState) -> bool {
+    ["08", "40", "53", "55", "57"].iter().any(|class| code.code().starts_with(class))
 }

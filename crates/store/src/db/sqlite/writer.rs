@@ -1,0 +1,168 @@
+//! The one writer, and group commit.
+//!
+//! The writer runs transactions one after the other, each in a savepoint of its own, and commits
+//! those that wait together with one sync to disk. Nobody is told that a transaction is committed
+//! before the group is.
+
+use std::iter;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::{Outcome, statement};
+use crate::db::value::Arg;
+use crate::error::reason;
+use crate::{Result, StoreError};
+
+/// How many transactions share one sync to disk at most.
+const GROUP_MAX: usize = 64;
+/// A transaction whose owner asks nothing for so long is undone: it stops every other writer.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+pub(super) struct Writer {
+    connection: Connection,
+    idle_max: Duration,
+}
+
+/// A transaction as the writer sees it: its commands, until it commits or is dropped. The first of
+/// them is there already.
+pub(super) struct Job {
+    commands: Receiver<Command>,
+}
+
+pub(super) enum Command {
+    Run { sql: &'static str, args: Vec<Arg>, reply: oneshot::Sender<Result<Outcome>> },
+    Script { sql: &'static str, reply: oneshot::Sender<Result<()>> },
+    Commit { reply: oneshot::Sender<Result<()>> },
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection, idle_max: IDLE_MAX }
+    }
+
+    /// Works until nobody can bring a job any more.
+    pub(super) fn work(&self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            self.write_group(first, jobs);
+        }
+    }
+
+    /// Runs the transactions that wait and commits them together.
+    fn write_group(&self, first: Job, jobs: &Receiver<Job>) {
+        let group = iter::once(first).chain(jobs.try_iter()).take(GROUP_MAX);
+        // IMMEDIATE takes the lock now: a transaction that reads first and writes later would fail
+        // at once when another process wrote in between.
+        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+            let reason = reason(&error);
+            group.for_each(|job| job.refuse(&reason));
+            return;
+        }
+        let mut waiting = Vec::new();
+        for job in group {
+            waiting.extend(self.write_one(&job));
+            if !self.in_group() {
+                break;
+            }
+        }
+        let failure = self.commit_group().err();
+        for reply in waiting {
+            let outcome =
+                failure.clone().map_or(Ok(()), |error| Err(StoreError::Unavailable(error)));
+            let _ = reply.send(outcome);
+        }
+    }
+
+    /// Runs one transaction. Answers whom to tell once the group is on disk; nothing if the
+    /// transaction was undone.
+    fn write_one(&self, job: &Job) -> Option<oneshot::Sender<Result<()>>> {
+        if let Err(error) = self.connection.execute_batch("SAVEPOINT tx") {
+            job.refuse(&reason(&error));
+            return None;
+        }
+        loop {
+            // An owner that hung up wants no answer.
+            match job.commands.recv_timeout(self.idle_max) {
+                Ok(Command::Run { sql, args, reply }) => {
+                    let _ = reply.send(statement::run(&self.connection, sql, &args));
+                }
+                Ok(Command::Script { sql, reply }) => {
+                    let outcome = self.connection.execute_batch(sql);
+                    let _ = reply.send(outcome.map_err(StoreError::from));
+                }
+                Ok(Command::Commit { reply }) => {
+                    match self.connection.execute_batch("RELEASE tx") {
+                        Ok(()) => return Some(reply),
+                        Err(error) => {
+                            let _ = reply.send(Err(error.into()));
+                            break;
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+            if !self.in_group() {
+                return None;
+            }
+        }
+        self.undo_one();
+        None
+    }
+
+    /// Undoes the transaction and leaves the rest of its group alone; if that cannot be done, the
+    /// group goes with it rather than half a transaction into the database.
+    fn undo_one(&self) {
+        if !self.in_group() {
+            return;
+        }
+        if let Err(error) = self.connection.execute_batch("ROLLBACK TO tx; RELEASE tx") {
+            tracing::error!(%error, "a transaction could not be undone alone");
+            self.undo_group();
+        }
+    }
+
+    fn commit_group(&self) -> std::result::Result<(), String> {
+        if !self.in_group() {
+            return Err("a failure undid the transactions that were waiting".to_owned());
+        }
+        self.connection.execute_batch("COMMIT").map_err(|error| {
+            self.undo_group();
+            reason(&error)
+        })
+    }
+
+    fn undo_group(&self) {
+        if !self.in_group() {
+            return;
+        }
+        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+            tracing::error!(%error, "a group of transactions could not be undone");
+        }
+    }
+
+    /// Whether the group's transaction is still open. Some failures (a full disk, an I/O error) make
+    /// SQLite undo everything back to BEGIN, and each statement after that would be committed alone.
+    fn in_group(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+}
+
+impl Job {
+    pub(super) fn new(commands: Receiver<Command>) -> Self {
+        Self { commands }
+    }
+
+    /// Answers a transaction that could not begin.
+    fn refuse(&self, reason: &str) {
+        let refusal = || StoreError::Unavailable(reason.to_owned());
+        match self.commands.try_recv() {
+            Ok(Command::Run { reply, .. }) => drop(reply.send(Err(refusal()))),
+            Ok(Command::Script { reply, .. } | Command::Commit { reply }) => {
+                drop(reply.send(Err(refusal())));
+            }
+            Err(_) => {}
+        }
+    }
+}
