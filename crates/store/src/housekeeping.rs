@@ -25,6 +25,7 @@ pub async fn sweep(tx: &mut WriteTx, now: Timestamp) -> Result<u64> {
         (CONNECT_TRANSACTIONS, now),
         (SESSIONS, now),
         (REPLAY_MARKS, now),
+        (ATTEMPTS, now),
         (AUTHORIZATION_CODES, codes_before),
         (EXPIRED_FAMILIES, families_before),
         (REVOKED_FAMILIES, families_before),
@@ -44,6 +45,8 @@ const SESSIONS: &str = "DELETE FROM sessions WHERE (tenant, token_hash) IN \
     (SELECT tenant, token_hash FROM sessions WHERE expires_at <= $1 LIMIT 1000)";
 const REPLAY_MARKS: &str = "DELETE FROM replay_marks WHERE (tenant, kind, mark_hash) IN \
     (SELECT tenant, kind, mark_hash FROM replay_marks WHERE expires_at <= $1 LIMIT 1000)";
+const ATTEMPTS: &str = "DELETE FROM attempts WHERE (tenant, kind, key_hash) IN \
+    (SELECT tenant, kind, key_hash FROM attempts WHERE expires_at <= $1 LIMIT 1000)";
 const AUTHORIZATION_CODES: &str = "DELETE FROM authorization_codes WHERE (tenant, code_hash) IN \
     (SELECT tenant, code_hash FROM authorization_codes WHERE expires_at <= $1 LIMIT 1000)";
 const EXPIRED_FAMILIES: &str = "DELETE FROM grant_families WHERE (tenant, id) IN \

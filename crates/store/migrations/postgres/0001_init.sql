@@ -333,3 +333,14 @@ CREATE TABLE replay_marks (
     PRIMARY KEY (tenant, kind, mark_hash)
 );
 CREATE INDEX replay_marks_by_end ON replay_marks (expires_at);
+
+-- How often something was tried that may be tried a few times only, by whom and on what.
+CREATE TABLE attempts (
+    tenant TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    key_hash BYTEA NOT NULL,
+    made BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, kind, key_hash)
+);
+CREATE INDEX attempts_by_end ON attempts (expires_at);

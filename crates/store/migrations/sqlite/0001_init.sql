@@ -333,3 +333,14 @@ CREATE TABLE replay_marks (
     PRIMARY KEY (tenant, kind, mark_hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX replay_marks_by_end ON replay_marks (expires_at);
+
+-- How often something was tried that may be tried a few times only, by whom and on what.
+CREATE TABLE attempts (
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key_hash BLOB NOT NULL,
+    made INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, kind, key_hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempts_by_end ON attempts (expires_at);
