@@ -127,3 +127,16 @@ impl Event {
         tx.commit().await
     }
 }
+
+/// Notes that a request was refused before a use case began: at client authentication, or for its
+/// proof. `cause` is for the operator and holds nothing secret.
+pub async fn note_refusal(
+    app: &App,
+    context: &Context,
+    kind: LogEventKind,
+    client_id: Option<&str>,
+    cause: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    Event::new(kind, context).client_id(client_id).describe(cause).commit(app, context, now).await
+}

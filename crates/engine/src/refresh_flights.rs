@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use model::ids::{TenantId, TokensetId};
 
-use crate::vault_access::RefreshOutcome;
+use crate::vault_refresh::RefreshOutcome;
 
 type Flight = Shared<BoxFuture<'static, RefreshOutcome>>;
 type Key = (TenantId, TokensetId);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use protocol::oauth::token::GrantType;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -39,7 +40,7 @@ pub struct Client {
     pub allowed_logout_urls: Vec<String>,
     /// The grants it may use.
     #[serde(default)]
-    pub grant_types: Vec<GrantType>,
+    pub grant_types: Vec<RegisteredGrant>,
     /// How it authenticates at the token endpoint.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
@@ -83,53 +84,34 @@ pub enum AppType {
     ResourceServer,
 }
 
-/// The grants of the token endpoint.
+/// A grant that a client registered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub enum GrantType {
-    /// RFC 6749 §4.1.
-    AuthorizationCode,
-    /// RFC 6749 §6.
-    RefreshToken,
-    /// RFC 6749 §4.4.
-    ClientCredentials,
-    /// The Token Vault: our token against the provider's.
-    VaultExchange,
-    /// A grant that can be registered and is not served.
+pub enum RegisteredGrant {
+    /// One that the token endpoint serves.
+    Served(GrantType),
+    /// One that can be registered and is not served.
     Other(String),
 }
 
-/// The grant type of the Token Vault, as Auth0 names it.
-pub const VAULT_EXCHANGE_GRANT: &str =
-    "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
-
-impl GrantType {
+impl RegisteredGrant {
     /// Its name on the wire.
     pub fn as_str(&self) -> &str {
         match self {
-            Self::AuthorizationCode => "authorization_code",
-            Self::RefreshToken => "refresh_token",
-            Self::ClientCredentials => "client_credentials",
-            Self::VaultExchange => VAULT_EXCHANGE_GRANT,
+            Self::Served(grant) => grant.as_str(),
             Self::Other(name) => name,
         }
     }
 }
 
-impl From<String> for GrantType {
+impl From<String> for RegisteredGrant {
     fn from(name: String) -> Self {
-        match name.as_str() {
-            "authorization_code" => Self::AuthorizationCode,
-            "refresh_token" => Self::RefreshToken,
-            "client_credentials" => Self::ClientCredentials,
-            VAULT_EXCHANGE_GRANT => Self::VaultExchange,
-            _ => Self::Other(name),
-        }
+        GrantType::parse(&name).map_or(Self::Other(name), Self::Served)
     }
 }
 
-impl From<GrantType> for String {
-    fn from(grant: GrantType) -> Self {
+impl From<RegisteredGrant> for String {
+    fn from(grant: RegisteredGrant) -> Self {
         grant.as_str().to_owned()
     }
 }
@@ -306,14 +288,14 @@ impl Client {
     }
 
     /// Whether a grant is among the client's.
-    pub fn allows_grant(&self, grant: &GrantType) -> bool {
-        self.grant_types.contains(grant)
+    pub fn allows_grant(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&RegisteredGrant::Served(grant))
     }
 
     /// Whether the Token Vault serves this client. The exchange asks it, and so does whoever edits
     /// the client.
     pub fn vault_exchange_allowed(&self) -> Result<(), VaultIneligible> {
-        if !self.allows_grant(&GrantType::VaultExchange) {
+        if !self.allows_grant(GrantType::VaultExchange) {
             return Err(VaultIneligible::GrantNotEnabled);
         }
         if !self.is_first_party {
@@ -331,11 +313,13 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use protocol::oauth::exchange::VAULT_GRANT_TYPE;
+
     use super::*;
 
     fn vault_client() -> Client {
         serde_json::from_value(serde_json::json!({
-            "client_id": "c", "oidc_conformant": true, "grant_types": [VAULT_EXCHANGE_GRANT],
+            "client_id": "c", "oidc_conformant": true, "grant_types": [VAULT_GRANT_TYPE],
         }))
         .unwrap()
     }

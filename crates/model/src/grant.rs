@@ -31,7 +31,7 @@ pub struct Authorization {
 pub struct CodeGrant {
     /// What was allowed.
     pub authorization: Authorization,
-    /// The redirect URI of the request, and whether the request named it.
+    /// The redirect URI of the request; the token request must name the same.
     pub redirect_uri: String,
     /// RFC 7636: the S256 challenge.
     pub code_challenge: Option<String>,

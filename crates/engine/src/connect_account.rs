@@ -1,0 +1,562 @@
+//! Connecting an account at a provider: one person, one client, one key or verifier, one browser.
+//!
+//! 1. [`begin`]: the application asks, with the person's token. A ticket for the browser and an
+//!    `auth_session` for the application come out.
+//! 2. [`open`]: a browser brings the ticket. If the person who began is logged in there it goes on to
+//!    the provider at once; if somebody else is, it ends; if nobody is, the browser is asked
+//!    ([`accept`], [`deny`]). From here on the transaction is this browser's.
+//! 3. [`returned`] or [`failed`]: the same browser comes back from the provider. The tokens are sealed
+//!    and wait; the application is sent a `connect_code` through the browser.
+//! 4. [`complete`]: the application that began brings `auth_session`, `connect_code` and verifier,
+//!    with a token of the same person and key. Whatever is wrong, there is no second attempt.
+//!
+//! An attacker who begins and has a victim consent never sees the `connect_code`; a victim who begins
+//! and is led to the attacker's account has another browser at step 2 or 3.
+
+use std::time::Duration;
+
+use connectors::Purpose as Asking;
+use model::connection::Connection;
+use model::connected_account::ConnectedAccount;
+use model::ids::UserId;
+use model::log_event::LogEventKind;
+use protocol::jose::jwk::Thumbprint;
+use protocol::oauth::pkce::{self, CodeChallenge};
+use protocol::oauth::redirect_uri::RedirectUri;
+use protocol::oauth::scope::ScopeSet;
+use protocol::secret::{AuthSession, BrowserToken, CodeVerifier, ConnectCode, Ticket};
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::connect_transactions::{self, ConnectTransaction};
+use store::connections::StoredConnection;
+use store::{Query, StoreError, WriteTx, clients, connections, users};
+use url::Url;
+use vault::keyring::Purpose;
+use vault::seal::Place;
+use vault::tokenset::Tokens;
+
+use crate::app::App;
+use crate::audit::Event;
+use crate::context::Context;
+use crate::keys::KeyError;
+use crate::my_account::AccountCaller;
+use crate::provider_journey::{self, Arrival, Departure, JourneyError, JourneyPurpose};
+use crate::tokensets::{self, GivenAccount, TokensetError};
+
+/// From beginning to completion.
+pub const CONNECT_LIFETIME: Duration = Duration::from_mins(5);
+
+/// What an application asks for.
+#[derive(Clone, Debug)]
+pub struct ConnectRequest {
+    /// The connection's name.
+    pub connection: String,
+    /// Where the browser goes in the end.
+    pub redirect_uri: String,
+    /// Echoed there.
+    pub state: Option<String>,
+    /// RFC 7636: what the completion must fit.
+    pub code_challenge: Option<CodeChallenge>,
+    /// What to ask the provider for, instead of the connection's scopes.
+    pub scopes: Option<ScopeSet>,
+    /// Further parameters for the provider.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// What an application gets.
+#[derive(Debug)]
+pub struct Begun {
+    /// Where to send the browser, with the ticket.
+    pub connect_uri: String,
+    /// For the browser.
+    pub ticket: Ticket,
+    /// For the application.
+    pub auth_session: AuthSession,
+    /// For how long both are good.
+    pub expires_in: Duration,
+}
+
+/// What is remembered of the request.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    redirect_uri: String,
+    state: Option<String>,
+    code_challenge: Option<String>,
+    scopes: Option<ScopeSet>,
+    parameters: Vec<(String, String)>,
+    jkt: Option<Thumbprint>,
+}
+
+/// Why connecting does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// There is no such connection, or it is not for accounts, or not for this client. To the caller
+    /// these are one.
+    #[error("the connection {0:?} does not exist or is not enabled for connected accounts")]
+    NoConnection(String),
+    /// The redirect URI is not one of the client's.
+    #[error("the redirect_uri is not registered for the client")]
+    RedirectUri,
+    /// The ticket, the session or the browser's way back is unknown, over, or another browser's.
+    #[error("the transaction is unknown, has ended, or is another browser's")]
+    Ended,
+    /// Somebody else is logged in in this browser.
+    #[error("the link belongs to another user than the one who is logged in")]
+    ForeignLink,
+    /// The completion comes from another person, client or key, or the code or verifier is wrong.
+    #[error("the completion does not fit the beginning: {0}")]
+    Mismatch(&'static str),
+    /// The way to the provider cannot be taken.
+    #[error(transparent)]
+    Journey(#[from] JourneyError),
+    /// The database or a key failed.
+    #[error(transparent)]
+    Tokenset(#[from] TokensetError),
+    /// What was remembered does not read.
+    #[error("a stored transaction does not have its shape: {0}")]
+    Stored(#[from] serde_json::Error),
+}
+
+impl From<StoreError> for ConnectError {
+    fn from(error: StoreError) -> Self {
+        Self::Tokenset(error.into())
+    }
+}
+
+impl From<KeyError> for ConnectError {
+    fn from(error: KeyError) -> Self {
+        Self::Tokenset(error.into())
+    }
+}
+
+/// Step 1: an application begins.
+pub async fn begin(
+    app: &App,
+    context: &Context,
+    caller: &AccountCaller,
+    request: ConnectRequest,
+    now: Timestamp,
+) -> Result<Begun, ConnectError> {
+    let ConnectRequest { connection, redirect_uri, state, code_challenge, scopes, parameters } =
+        request;
+    let tenant = context.tenant_id();
+    let client = caller.client();
+    RedirectUri::matching(&redirect_uri, &client.callbacks).or(Err(ConnectError::RedirectUri))?;
+    let mut tx = app.store.write().await?;
+    let stored = connectable(&mut tx, context, caller, &connection).await?;
+    let remembered = Remembered {
+        redirect_uri,
+        state,
+        code_challenge: code_challenge.map(|challenge| challenge.as_str().to_owned()),
+        scopes,
+        parameters,
+        jkt: caller.jkt().cloned(),
+    };
+    let transaction = ConnectTransaction {
+        id: app.entropy.uuid(),
+        user_id: caller.user_id().clone(),
+        client_id: client.client_id.clone(),
+        connection_id: stored.connection.id.clone(),
+        request: serde_json::to_string(&remembered)?,
+        account: None,
+        sealed_tokens: None,
+    };
+    let ticket: Ticket = app.entropy.secret("");
+    let auth_session: AuthSession = app.entropy.secret("sas_");
+    let (ticket_hash, session_hash) = (ticket.hashed(), auth_session.hashed());
+    let until = now.saturating_add(CONNECT_LIFETIME);
+    let inserted =
+        connect_transactions::insert(&mut tx, tenant, &transaction, &ticket_hash, &session_hash, until);
+    inserted.await?;
+    tx.commit().await?;
+    let connect_uri = context.base.join("connected-accounts/connect");
+    Ok(Begun { connect_uri, ticket, auth_session, expires_in: CONNECT_LIFETIME })
+}
+
+/// The connection of a name, if this client's people may connect accounts of it.
+async fn connectable(
+    q: &mut impl Query,
+    context: &Context,
+    caller: &AccountCaller,
+    name: &str,
+) -> Result<StoredConnection, ConnectError> {
+    let refused = || ConnectError::NoConnection(name.to_owned());
+    let tenant = context.tenant_id();
+    let stored = connections::find_by_name(q, tenant, name).await?.ok_or_else(refused)?;
+    let id = &stored.connection.id;
+    let serves = connections::serves(q, tenant, id, &caller.client().client_id).await?;
+    if stored.connection.connected_accounts.active && serves { Ok(stored) } else { Err(refused()) }
+}
+
+/// What a browser that brings a ticket is led to.
+#[derive(Debug)]
+pub enum Opening {
+    /// To the provider.
+    Depart(Url),
+    /// To a page that asks.
+    Ask(Question),
+}
+
+/// What the page says.
+#[derive(Debug)]
+pub struct Question {
+    /// Who wants the account.
+    pub client_name: String,
+    /// Whose Strongroom account it will belong to.
+    pub user_email: Option<String>,
+    /// Which provider.
+    pub connection: Connection,
+    /// What the provider will be asked for.
+    pub scopes: ScopeSet,
+    /// Where the browser goes in the end.
+    pub redirect_uri: String,
+}
+
+/// Step 2: a browser brings the ticket. `person` is who is logged in there.
+pub async fn open(
+    app: &App,
+    context: &Context,
+    ticket: &Ticket,
+    browser: &BrowserToken,
+    person: Option<&UserId>,
+    now: Timestamp,
+) -> Result<Opening, ConnectError> {
+    let found = find_open(app, context, ticket, browser, person, now).await?;
+    if person.is_some() {
+        return depart(app, context, browser, &found, now).await.map(Opening::Depart);
+    }
+    // Nothing is bound yet: a link scanner that looks at the page changes nothing.
+    let (transaction, stored, remembered) = found;
+    let mut read = app.store.read().await?;
+    let tenant = context.tenant_id();
+    let client = clients::find(&mut read, tenant, &transaction.client_id).await?;
+    let user = users::find(&mut read, tenant, &transaction.user_id).await?;
+    let scopes = remembered.scopes.unwrap_or_else(|| configured_scopes(&stored.connection));
+    Ok(Opening::Ask(Question {
+        client_name: client.map(|stored| stored.client.name).unwrap_or_default(),
+        user_email: user.and_then(|user| user.profile.email),
+        connection: stored.connection,
+        scopes,
+        redirect_uri: remembered.redirect_uri,
+    }))
+}
+
+/// Step 2, where the browser was asked: the person agrees.
+pub async fn accept(
+    app: &App,
+    context: &Context,
+    ticket: &Ticket,
+    browser: &BrowserToken,
+    person: Option<&UserId>,
+    now: Timestamp,
+) -> Result<Url, ConnectError> {
+    let found = find_open(app, context, ticket, browser, person, now).await?;
+    depart(app, context, browser, &found, now).await
+}
+
+/// Step 2, where the browser was asked: the person does not agree.
+pub async fn deny(
+    app: &App,
+    context: &Context,
+    ticket: &Ticket,
+    browser: &BrowserToken,
+    person: Option<&UserId>,
+    now: Timestamp,
+) -> Result<String, ConnectError> {
+    let (transaction, ..) = find_open(app, context, ticket, browser, person, now).await?;
+    bind(app, context, &transaction, browser).await?;
+    let why = Failure { code: "access_denied", description: "The user denied the request." };
+    failed(app, context, browser, &transaction.id, &why, now).await
+}
+
+/// The transaction of a ticket, with its connection and what was asked for.
+type Open = (ConnectTransaction, StoredConnection, Remembered);
+
+async fn find_open(
+    app: &App,
+    context: &Context,
+    ticket: &Ticket,
+    browser: &BrowserToken,
+    person: Option<&UserId>,
+    now: Timestamp,
+) -> Result<Open, ConnectError> {
+    let tenant = context.tenant_id();
+    let mut read = app.store.read().await?;
+    let (ticket, browser) = (ticket.hashed(), browser.hashed());
+    let found = connect_transactions::find_by_ticket(&mut read, tenant, &ticket, &browser, now);
+    let transaction = found.await?.ok_or(ConnectError::Ended)?;
+    if person.is_some_and(|person| *person != transaction.user_id) {
+        return Err(ConnectError::ForeignLink);
+    }
+    let stored = connections::find(&mut read, tenant, &transaction.connection_id).await?;
+    let stored = stored.ok_or(ConnectError::Ended)?;
+    let remembered = serde_json::from_str(&transaction.request)?;
+    Ok((transaction, stored, remembered))
+}
+
+/// Makes the transaction this browser's and sends it to the provider.
+async fn depart(
+    app: &App,
+    context: &Context,
+    browser: &BrowserToken,
+    (transaction, stored, remembered): &Open,
+    now: Timestamp,
+) -> Result<Url, ConnectError> {
+    bind(app, context, transaction, browser).await?;
+    let departure = Departure {
+        connection: stored,
+        purpose: JourneyPurpose::Connect { transaction_id: transaction.id.clone() },
+        browser,
+        ask: Asking::Connect { scopes: remembered.scopes.as_ref() },
+        parameters: &remembered.parameters,
+    };
+    Ok(provider_journey::depart(app, context, departure, now).await?)
+}
+
+async fn bind(
+    app: &App,
+    context: &Context,
+    transaction: &ConnectTransaction,
+    browser: &BrowserToken,
+) -> Result<(), ConnectError> {
+    let mut tx = app.store.write().await?;
+    let (tenant, id) = (context.tenant_id(), &transaction.id);
+    let bound = connect_transactions::bind_browser(&mut tx, tenant, id, &browser.hashed()).await?;
+    tx.commit().await?;
+    if bound { Ok(()) } else { Err(ConnectError::Ended) }
+}
+
+/// The scopes that a connection asks for by itself, as its options write them.
+pub fn configured_scopes(connection: &Connection) -> ScopeSet {
+    match connection.options.get("scope") {
+        Some(serde_json::Value::String(scopes)) => ScopeSet::parse_lenient(scopes),
+        Some(serde_json::Value::Array(scopes)) => {
+            let scopes: Vec<_> = scopes.iter().filter_map(serde_json::Value::as_str).collect();
+            ScopeSet::parse_lenient(&scopes.join(" "))
+        }
+        Some(_) | None => ScopeSet::empty(),
+    }
+}
+
+/// Step 3: the browser is back with tokens. Answers where to send it.
+pub async fn returned(
+    app: &App,
+    context: &Context,
+    browser: &BrowserToken,
+    transaction_id: &str,
+    arrival: Arrival,
+    now: Timestamp,
+) -> Result<String, ConnectError> {
+    let mut tx = app.store.write().await?;
+    let (mut transaction, remembered) =
+        find_for_browser(&mut tx, context, transaction_id, browser, now).await?;
+    let (connection, account, tokens) = GivenAccount::of(arrival, now);
+    // RFC 9700 §4.4: the answer of one provider is never taken for another's.
+    if connection.id != transaction.connection_id {
+        return Err(ConnectError::Mismatch("connection"));
+    }
+    let tenant = context.tenant_id();
+    let keys = app.keys.of(&mut tx, tenant, now).await?;
+    let share = users::share(&mut tx, tenant, &transaction.user_id).await?;
+    let share = share.ok_or(TokensetError::UserGone)?;
+    let blob = tokens.to_blob().map_err(TokensetError::from)?;
+    let place = waiting_place(context, &transaction);
+    let sealed = keys.seal(Purpose::Vault, Some(&share), &place, &blob, &*app.entropy)?;
+    transaction.sealed_tokens = Some(sealed);
+    transaction.account = Some(serde_json::to_string(&account)?);
+    let code: ConnectCode = app.entropy.secret("cc_");
+    if !connect_transactions::note_return(&mut tx, tenant, &transaction, &code.hashed()).await? {
+        return Err(ConnectError::Ended);
+    }
+    tx.commit().await?;
+    let mut answer = vec![("connect_code", code.expose())];
+    answer.extend(remembered.state.as_deref().map(|state| ("state", state)));
+    Ok(RedirectUri::restored(remembered.redirect_uri.clone()).with_query(&answer))
+}
+
+/// Why a browser comes back without an account, as the application is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// The OAuth error code.
+    pub code: &'a str,
+    /// One sentence.
+    pub description: &'a str,
+}
+
+/// Step 3, where it did not work. Ends the transaction; answers where to send the browser.
+pub async fn failed(
+    app: &App,
+    context: &Context,
+    browser: &BrowserToken,
+    transaction_id: &str,
+    why: &Failure<'_>,
+    now: Timestamp,
+) -> Result<String, ConnectError> {
+    let mut tx = app.store.write().await?;
+    let (transaction, remembered) =
+        find_for_browser(&mut tx, context, transaction_id, browser, now).await?;
+    connect_transactions::delete(&mut tx, context.tenant_id(), &transaction.id).await?;
+    connect_failed(context, &transaction, why.description)
+        .write(app, &mut tx, context, now)
+        .await?;
+    tx.commit().await?;
+    let mut answer = vec![("error", why.code), ("error_description", why.description)];
+    answer.extend(remembered.state.as_deref().map(|state| ("state", state)));
+    Ok(RedirectUri::restored(remembered.redirect_uri.clone()).with_query(&answer))
+}
+
+async fn find_for_browser(
+    tx: &mut WriteTx,
+    context: &Context,
+    transaction_id: &str,
+    browser: &BrowserToken,
+    now: Timestamp,
+) -> Result<(ConnectTransaction, Remembered), ConnectError> {
+    let tenant = context.tenant_id();
+    let browser = browser.hashed();
+    let found =
+        connect_transactions::find_for_browser(tx, tenant, transaction_id, &browser, now).await?;
+    let transaction = found.ok_or(ConnectError::Ended)?;
+    let remembered = serde_json::from_str(&transaction.request)?;
+    Ok((transaction, remembered))
+}
+
+fn waiting_place<'a>(context: &'a Context, transaction: &'a ConnectTransaction) -> Place<'a> {
+    Place {
+        tenant: context.tenant_id().as_str(),
+        table: "connect_transactions",
+        row: &transaction.id,
+        user: transaction.user_id.as_str(),
+        connection: transaction.connection_id.as_str(),
+        field: "sealed_tokens",
+        generation: 0,
+    }
+}
+
+/// What an application brings to complete.
+#[derive(Debug)]
+pub struct Completion {
+    /// From the beginning.
+    pub auth_session: AuthSession,
+    /// From the browser.
+    pub connect_code: ConnectCode,
+    /// As at the beginning.
+    pub redirect_uri: String,
+    /// What the challenge was made of.
+    pub code_verifier: Option<CodeVerifier>,
+}
+
+/// Step 4: the application that began completes.
+pub async fn complete(
+    app: &App,
+    context: &Context,
+    caller: &AccountCaller,
+    completion: Completion,
+    now: Timestamp,
+) -> Result<ConnectedAccount, ConnectError> {
+    let tenant = context.tenant_id();
+    let mut tx = app.store.write().await?;
+    let session = completion.auth_session.hashed();
+    let Some((transaction, code)) =
+        connect_transactions::consume(&mut tx, tenant, &session, now).await?
+    else {
+        Event::new(LogEventKind::AccountConnectFailed, context)
+            .client(caller.client())
+            .user_id(caller.user_id().as_str())
+            .describe(ConnectError::Ended.to_string())
+            .write(app, &mut tx, context, now)
+            .await?;
+        tx.commit().await?;
+        return Err(ConnectError::Ended);
+    };
+    let checked = match code {
+        Some(code) => check_completion(&transaction, &code, caller, &completion),
+        None => Err(ConnectError::Mismatch("the browser has not returned")),
+    };
+    if let Err(error) = checked {
+        connect_failed(context, &transaction, &error.to_string())
+            .write(app, &mut tx, context, now)
+            .await?;
+        tx.commit().await?;
+        return Err(error);
+    }
+    let account = keep(app, &mut tx, context, &transaction, now).await?;
+    Event::new(LogEventKind::AccountConnected, context)
+        .client(caller.client())
+        .user_id(account.user_id.as_str())
+        .details(json!({
+            "connection": account.connection,
+            "connected_account": { "id": account.id, "idp_user_id": account.subject },
+        }))
+        .write(app, &mut tx, context, now)
+        .await?;
+    tx.commit().await?;
+    Ok(account)
+}
+
+/// Each binding alone refuses.
+fn check_completion(
+    transaction: &ConnectTransaction,
+    expected_code: &protocol::secret::Hashed<protocol::secret::kind::ConnectCode>,
+    caller: &AccountCaller,
+    completion: &Completion,
+) -> Result<(), ConnectError> {
+    let Completion { auth_session: _, connect_code, redirect_uri, code_verifier } = completion;
+    let remembered: Remembered = serde_json::from_str(&transaction.request)?;
+    let mismatch = |what| Err(ConnectError::Mismatch(what));
+    if transaction.user_id != *caller.user_id() {
+        return mismatch("another user");
+    }
+    if transaction.client_id != caller.client().client_id {
+        return mismatch("another client");
+    }
+    if remembered.jkt.as_ref() != caller.jkt() {
+        return mismatch("another key");
+    }
+    if connect_code.hashed() != *expected_code {
+        return mismatch("another connect_code");
+    }
+    if remembered.redirect_uri != *redirect_uri {
+        return mismatch("another redirect_uri");
+    }
+    let challenge = remembered.code_challenge.as_deref().map(CodeChallenge::parse).transpose();
+    let challenge = challenge.or(Err(ConnectError::Mismatch("the code_challenge")))?;
+    match pkce::redeem(challenge.as_ref(), code_verifier.as_ref()) {
+        Ok(_) => Ok(()),
+        Err(_) => mismatch("the code_verifier"),
+    }
+}
+
+/// Moves what waited into the vault.
+async fn keep(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    transaction: &ConnectTransaction,
+    now: Timestamp,
+) -> Result<ConnectedAccount, ConnectError> {
+    let tenant = context.tenant_id();
+    let (Some(account), Some(sealed)) = (&transaction.account, &transaction.sealed_tokens) else {
+        return Err(ConnectError::Ended);
+    };
+    let given: GivenAccount = serde_json::from_str(account)?;
+    let keys = app.keys.of(tx, tenant, now).await?;
+    let share = users::share(tx, tenant, &transaction.user_id).await?;
+    let share = share.ok_or(TokensetError::UserGone)?;
+    let place = waiting_place(context, transaction);
+    let blob = keys.open(Purpose::Vault, Some(&share), &place, sealed)?;
+    let tokens = Tokens::from_blob(&blob).map_err(TokensetError::from)?;
+    let stored = connections::find(tx, tenant, &transaction.connection_id).await?;
+    let connection = stored.ok_or(ConnectError::Ended)?.connection;
+    let user_id = &transaction.user_id;
+    Ok(tokensets::store(app, tx, context, user_id, &connection, given, tokens, now).await?)
+}
+
+fn connect_failed(context: &Context, transaction: &ConnectTransaction, why: &str) -> Event {
+    Event::new(LogEventKind::AccountConnectFailed, context)
+        .client_id(Some(transaction.client_id.as_str()))
+        .user_id(transaction.user_id.as_str())
+        .describe(why)
+        .details(json!({ "error": { "detail": why } }))
+}

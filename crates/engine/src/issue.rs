@@ -1,0 +1,167 @@
+//! Issues our tokens for an authorization: access token, ID token, refresh token.
+
+use std::time::Duration;
+
+use model::client::Client;
+use model::grant::{Authorization, GrantFamily};
+use model::ids::GrantFamilyId;
+use model::resource_server::ResourceServer;
+use model::user::User;
+use protocol::jose::jwk::Thumbprint;
+use protocol::oauth::answer::{TokenResponse, TokenType};
+use protocol::oauth::scope::ScopeSet;
+use protocol::oidc::StandardClaims;
+use protocol::oidc::id_token::{ID_TOKEN_TYP, IdTokenClaims};
+use protocol::secret::{IdToken, RefreshToken};
+use protocol::time::Timestamp;
+use store::{WriteTx, grants};
+
+use crate::access::OFFLINE_ACCESS;
+use crate::access_token::{self, NewAccessToken, Subject};
+use crate::app::App;
+use crate::context::Context;
+use crate::keys::{KeyError, TenantKeys};
+
+/// A user has no more living families of refresh tokens with one client; the oldest give way.
+const FAMILIES_MAX: i64 = 200;
+const REFRESH_TOKEN_PREFIX: &str = "srt_";
+
+/// What tokens are issued for.
+#[derive(Debug)]
+pub(crate) struct Issue<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) user: &'a User,
+    pub(crate) authorization: &'a Authorization,
+    /// Of the access token: the resource server, the scopes and the key it is bound to.
+    pub(crate) resource_server: Option<&'a ResourceServer>,
+    pub(crate) scope: &'a ScopeSet,
+    pub(crate) jkt: Option<&'a Thumbprint>,
+    /// To echo in the ID token.
+    pub(crate) nonce: Option<String>,
+    pub(crate) refresh_token: Option<RefreshToken>,
+}
+
+/// Makes the answer of the token endpoint.
+pub(crate) fn token_response(
+    app: &App,
+    keys: &TenantKeys,
+    context: &Context,
+    issue: Issue<'_>,
+    now: Timestamp,
+) -> Result<TokenResponse, KeyError> {
+    let Issue { client, user, authorization, resource_server, scope, jkt, nonce, refresh_token } =
+        issue;
+    let new = NewAccessToken {
+        subject: Subject::User(user.user_id.clone()),
+        client_id: &client.client_id,
+        resource_server,
+        scope,
+        jkt,
+        grant: None,
+    };
+    let access = access_token::issue(keys, context, &new, &*app.entropy, now)?;
+    let id_token = if scope.contains("openid") {
+        let claims = id_token_claims(context, client, user, authorization, scope, nonce, now);
+        Some(IdToken::new(keys.signing_key().sign(ID_TOKEN_TYP, &claims)?))
+    } else {
+        None
+    };
+    Ok(TokenResponse {
+        access_token: access.token.disclose(),
+        refresh_token: refresh_token.map(RefreshToken::disclose),
+        id_token: id_token.map(IdToken::disclose),
+        token_type: token_type(jkt),
+        expires_in: access.expires_in.as_secs(),
+        scope: scope.clone(),
+        issued_token_type: None,
+    })
+}
+
+/// How a token is presented: a bound one with a proof.
+pub(crate) fn token_type(jkt: Option<&Thumbprint>) -> TokenType {
+    if jkt.is_some() { TokenType::Dpop } else { TokenType::Bearer }
+}
+
+fn id_token_claims(
+    context: &Context,
+    client: &Client,
+    user: &User,
+    authorization: &Authorization,
+    scope: &ScopeSet,
+    nonce: Option<String>,
+    now: Timestamp,
+) -> IdTokenClaims {
+    let lifetime = Duration::from_secs(u64::from(client.jwt_configuration.lifetime_in_seconds));
+    IdTokenClaims {
+        iss: context.issuer().to_owned(),
+        sub: user.user_id.to_string(),
+        aud: client.client_id.to_string(),
+        iat: now.as_seconds(),
+        exp: now.saturating_add(lifetime).as_seconds(),
+        nonce,
+        sid: Some(authorization.session_id.to_string()),
+        auth_time: Some(authorization.auth_time.as_seconds()),
+        acr: None,
+        amr: Vec::new(),
+        org_id: None,
+        org_name: None,
+        person: standard_claims(user).limited_to(scope),
+    }
+}
+
+/// What can be told of a person.
+pub fn standard_claims(user: &User) -> StandardClaims {
+    let profile = &user.profile;
+    StandardClaims {
+        name: profile.name.clone().or_else(|| profile.email.clone()),
+        given_name: profile.given_name.clone(),
+        family_name: profile.family_name.clone(),
+        nickname: profile.nickname.clone(),
+        picture: profile.picture.clone(),
+        updated_at: Some(user.updated_at.to_rfc3339()),
+        email: profile.email.clone(),
+        email_verified: profile.email.is_some().then_some(profile.email_verified),
+        phone_number: None,
+        phone_number_verified: None,
+    }
+}
+
+/// Begins a family of refresh tokens, if the authorization allows one, and gives its first token.
+pub(crate) async fn begin_family(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    client: &Client,
+    authorization: &Authorization,
+    family_id: &GrantFamilyId,
+    jkt: Option<&Thumbprint>,
+    now: Timestamp,
+) -> Result<Option<RefreshToken>, KeyError> {
+    if !authorization.scope.contains(OFFLINE_ACCESS) {
+        return Ok(None);
+    }
+    let tenant = context.tenant_id();
+    let family = GrantFamily {
+        id: family_id.clone(),
+        authorization: authorization.clone(),
+        // RFC 9449 §5: refresh tokens of public clients are bound to the key; those of others are
+        // bound to the client by its authentication.
+        dpop_jkt: jkt.filter(|_| client.is_public()).cloned(),
+        created_at: now,
+        expires_at: client.refresh_token.absolute_lifetime().map(|life| now.saturating_add(life)),
+        last_used_at: now,
+        latest_generation: 0,
+        revoked_at: None,
+    };
+    grants::insert_family(tx, tenant, &family).await?;
+    let (user_id, client_id) = (&authorization.user_id, &client.client_id);
+    grants::revoke_oldest(tx, tenant, user_id, client_id, FAMILIES_MAX, now).await?;
+    let token = mint_refresh_token(app);
+    grants::insert_token(tx, tenant, &token.hashed(), family_id, 0, now).await?;
+    Ok(Some(token))
+}
+
+/// A fresh refresh token.
+pub(crate) fn mint_refresh_token(app: &App) -> RefreshToken {
+    app.entropy.secret(REFRESH_TOKEN_PREFIX)
+}

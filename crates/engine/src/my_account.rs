@@ -1,0 +1,124 @@
+//! Who calls the My Account API: a person, through a client, perhaps with a key.
+
+use model::client::Client;
+use model::ids::UserId;
+use model::resource_server::SystemApi;
+use protocol::jose::jwk::Thumbprint;
+use protocol::oauth::answer::TokenType;
+use protocol::oauth::scope::ScopeSet;
+use protocol::secret::AccessToken;
+use protocol::time::Timestamp;
+use store::{StoreError, clients, users};
+
+use crate::access_token::{self, AccessTokenError, Subject};
+use crate::app::App;
+use crate::context::Context;
+use crate::dpop::DpopBound;
+use crate::keys::KeyError;
+
+/// That a request comes from a person, through a client of the tenant, with a scope.
+#[derive(Clone, Debug)]
+pub struct AccountCaller {
+    user_id: UserId,
+    client: Client,
+    jkt: Option<Thumbprint>,
+}
+
+impl AccountCaller {
+    /// The person.
+    pub fn user_id(&self) -> &UserId {
+        &self.user_id
+    }
+
+    /// The client that the person uses.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The key that the token is bound to.
+    pub fn jkt(&self) -> Option<&Thumbprint> {
+        self.jkt.as_ref()
+    }
+}
+
+/// Why a request is not let through.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountCallerError {
+    /// The token is not accepted.
+    #[error(transparent)]
+    Token(#[from] AccessTokenError),
+    /// A bound token came without a proof by its key, or an unbound one with the DPoP scheme.
+    #[error("the token's binding does not fit the request")]
+    Binding,
+    /// The token acts for a client.
+    #[error("the token does not act for a user")]
+    NotAUser,
+    /// The person is gone or blocked.
+    #[error("the user is blocked or does not exist any more")]
+    UserGone,
+    /// The client is gone.
+    #[error("the client does not exist any more")]
+    ClientGone,
+    /// The token lacks the scope.
+    #[error("the token lacks the scope {0}")]
+    ScopeMissing(&'static str),
+    /// The database or a key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl From<StoreError> for AccountCallerError {
+    fn from(error: StoreError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+/// Lets a request through.
+pub async fn authorize(
+    app: &App,
+    context: &Context,
+    token: &AccessToken,
+    scheme: TokenType,
+    proof: Option<&DpopBound>,
+    scope: &'static str,
+    now: Timestamp,
+) -> Result<AccountCaller, AccountCallerError> {
+    let tenant = context.tenant_id();
+    let mut read = app.store.read().await?;
+    let keys = app.keys.of(&mut read, tenant, now).await?;
+    let audience = SystemApi::MyAccount.audience(&context.base);
+    let verified = access_token::verify(&keys, context, token, &audience, now)?;
+    check_binding(verified.jkt.as_ref(), scheme, proof)?;
+    let Subject::User(user_id) = verified.subject else {
+        return Err(AccountCallerError::NotAUser);
+    };
+    require_scope(&verified.scope, scope)?;
+    // A token outlives what it was given for: whether person and client still stand is asked anew.
+    let standing = users::standing(&mut read, tenant, &user_id).await?;
+    if standing.is_none_or(|standing| standing.blocked) {
+        return Err(AccountCallerError::UserGone);
+    }
+    let client = clients::find(&mut read, tenant, &verified.client_id).await?;
+    let client = client.ok_or(AccountCallerError::ClientGone)?.client;
+    Ok(AccountCaller { user_id, client, jkt: verified.jkt })
+}
+
+/// RFC 9449 §7.1: a bound token is used with the DPoP scheme and a proof by its key; and an unbound
+/// token is none of that.
+pub(crate) fn check_binding(
+    jkt: Option<&Thumbprint>,
+    scheme: TokenType,
+    proof: Option<&DpopBound>,
+) -> Result<(), AccountCallerError> {
+    match (jkt, scheme, proof) {
+        (None, TokenType::Bearer, None) => Ok(()),
+        (Some(jkt), TokenType::Dpop, Some(proof)) if proof.jkt() == jkt => Ok(()),
+        (None | Some(_), TokenType::Bearer | TokenType::Dpop, None | Some(_)) => {
+            Err(AccountCallerError::Binding)
+        }
+    }
+}
+
+fn require_scope(scopes: &ScopeSet, scope: &'static str) -> Result<(), AccountCallerError> {
+    if scopes.contains(scope) { Ok(()) } else { Err(AccountCallerError::ScopeMissing(scope)) }
+}

@@ -1,0 +1,289 @@
+//! Exchanges refresh tokens: RFC 6749 §6, with rotation and reuse detection (RFC 9700 §4.14.2) and
+//! Auth0's multi-resource refresh tokens.
+
+use model::client::Client;
+use model::grant::{GrantFamily, RefreshTokenRecord, RefreshTokenState};
+use model::log_event::LogEventKind;
+use model::ids::GrantFamilyId;
+use model::user::User;
+use protocol::oauth::answer::TokenResponse;
+use protocol::oauth::scope::ScopeSet;
+use protocol::oauth::token::{GrantType, RefreshTokenGrant};
+use protocol::secret::{Hashed, RefreshToken, kind};
+use protocol::time::Timestamp;
+use store::{Query, StoreError, WriteTx, grants, users};
+
+use crate::access::{self, Access, AccessError, OFFLINE_ACCESS, OIDC_SCOPES};
+use crate::app::App;
+use crate::audit::Event;
+use crate::client_auth::AuthenticatedClient;
+use crate::context::Context;
+use crate::dpop::DpopBound;
+use crate::issue::{self, Issue};
+use crate::keys::KeyError;
+
+/// Why a refresh token is not exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The client may not use the grant.
+    #[error("the refresh_token grant is not enabled for the client")]
+    GrantNotAllowed,
+    /// There is no such token.
+    #[error("the refresh token is unknown")]
+    Unknown,
+    /// It was given to another client.
+    #[error("the refresh token belongs to another client")]
+    OtherClient,
+    /// It is past its absolute or idle end.
+    #[error("the refresh token has expired")]
+    Expired,
+    /// It was revoked.
+    #[error("the refresh token was revoked")]
+    Revoked,
+    /// It was replaced and came again.
+    #[error("the refresh token was used again after it was replaced; its family is revoked")]
+    Reused {
+        /// The family.
+        family_id: GrantFamilyId,
+    },
+    /// It is bound to a key, and the proof is missing or by another key.
+    #[error("the refresh token is bound to a key that the request does not prove")]
+    KeyMismatch,
+    /// The person is gone.
+    #[error("the user does not exist any more")]
+    UserGone,
+    /// The person is blocked.
+    #[error("the user is blocked")]
+    UserBlocked,
+    /// The audience is not among the client's policies.
+    #[error("the refresh token policies do not allow the audience {0:?}")]
+    AudienceNotAllowed(String),
+    /// The resource server cannot be accessed, or not in this way.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The database or a key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl From<StoreError> for RefreshError {
+    fn from(error: StoreError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+/// A refresh token that may be used, and for whom.
+#[derive(Debug)]
+pub(crate) struct UsableToken {
+    pub(crate) family: GrantFamily,
+    pub(crate) record: RefreshTokenRecord,
+    pub(crate) user: User,
+}
+
+/// Exchanges a refresh token.
+pub async fn exchange(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    request: RefreshTokenGrant,
+    proof: Option<&DpopBound>,
+    now: Timestamp,
+) -> Result<TokenResponse, RefreshError> {
+    let client = client.client();
+    let mut tx = app.store.write().await?;
+    let error = match attempt(app, &mut tx, context, client, request, proof, now).await {
+        Ok(response) => {
+            tx.commit().await?;
+            return Ok(response);
+        }
+        Err(error) => error,
+    };
+    let (kind, mut tx) = match &error {
+        RefreshError::Key(_) | RefreshError::Access(AccessError::Store(_)) => return Err(error),
+        RefreshError::Reused { family_id } => {
+            grants::revoke_family(&mut tx, context.tenant_id(), family_id, now).await?;
+            (LogEventKind::RefreshTokenReuse, tx)
+        }
+        // A refused attempt leaves nothing behind but its event.
+        _ => {
+            tx.rollback().await?;
+            (LogEventKind::RefreshExchangeFailed, app.store.write().await?)
+        }
+    };
+    let event = Event::new(kind, context).client(client).describe(error.to_string());
+    event.write(app, &mut tx, context, now).await?;
+    tx.commit().await?;
+    Err(error)
+}
+
+async fn attempt(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    client: &Client,
+    request: RefreshTokenGrant,
+    proof: Option<&DpopBound>,
+    now: Timestamp,
+) -> Result<TokenResponse, RefreshError> {
+    let RefreshTokenGrant { refresh_token, scope, audience } = request;
+    if !client.allows_grant(GrantType::RefreshToken) {
+        return Err(RefreshError::GrantNotAllowed);
+    }
+    let hash = refresh_token.hashed();
+    let UsableToken { family, record, user } =
+        find_usable(tx, context, client, &hash, proof, now).await?;
+    let access =
+        access_of(tx, context, client, &family, audience.as_deref(), scope.as_ref()).await?;
+    let server = access.resource_server.as_ref();
+    let jkt = access::binding(client, server, proof)?;
+    let successor = if client.refresh_token.rotates() {
+        Some(rotate(app, tx, context, client, &family, record, &hash, now).await?)
+    } else {
+        note_use(tx, context, &family, family.latest_generation, now).await?;
+        None
+    };
+    let keys = app.keys.of(tx, context.tenant_id(), now).await?;
+    let issue = Issue {
+        client,
+        user: &user,
+        authorization: &family.authorization,
+        resource_server: server,
+        scope: &access.scope,
+        jkt: jkt.as_ref(),
+        nonce: None,
+        refresh_token: successor,
+    };
+    let response = issue::token_response(app, &keys, context, issue, now)?;
+    Event::new(LogEventKind::RefreshExchange, context)
+        .client(client)
+        .user(&user)
+        .access(server.map(|server| server.identifier.as_str()), &access.scope)
+        .write(app, tx, context, now)
+        .await?;
+    Ok(response)
+}
+
+/// Finds a token that this client may use now, and its user; says nothing of what it is used for.
+/// The Token Vault asks it too.
+pub(crate) async fn find_usable(
+    q: &mut impl Query,
+    context: &Context,
+    client: &Client,
+    hash: &Hashed<kind::RefreshToken>,
+    proof: Option<&DpopBound>,
+    now: Timestamp,
+) -> Result<UsableToken, RefreshError> {
+    let tenant = context.tenant_id();
+    let (family, record) =
+        grants::find(q, tenant, hash).await?.ok_or(RefreshError::Unknown)?;
+    // RFC 6749 §6: the refresh token is bound to the client to which it was issued.
+    if family.authorization.client_id != client.client_id {
+        return Err(RefreshError::OtherClient);
+    }
+    // RFC 9449 §5: the proof MUST be by the key that the refresh token is bound to.
+    if let Some(expected) = &family.dpop_jkt
+        && proof.map(DpopBound::jkt) != Some(expected)
+    {
+        return Err(RefreshError::KeyMismatch);
+    }
+    let settings = &client.refresh_token;
+    let state = family.judge(&record, settings.idle_lifetime(), settings.leeway(), now);
+    match state {
+        RefreshTokenState::Usable | RefreshTokenState::UsableWithinLeeway => {}
+        RefreshTokenState::Reused => return Err(RefreshError::Reused { family_id: family.id }),
+        RefreshTokenState::Expired => return Err(RefreshError::Expired),
+        RefreshTokenState::Revoked => return Err(RefreshError::Revoked),
+    }
+    let user = users::find(q, tenant, &family.authorization.user_id).await?;
+    let user = user.ok_or(RefreshError::UserGone)?;
+    if user.blocked {
+        return Err(RefreshError::UserBlocked);
+    }
+    Ok(UsableToken { family, record, user })
+}
+
+/// Replaces a token by its successor. Of several that bring the token at once one is first; the
+/// others are judged as coming after it.
+async fn rotate(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    client: &Client,
+    family: &GrantFamily,
+    record: RefreshTokenRecord,
+    hash: &Hashed<kind::RefreshToken>,
+    now: Timestamp,
+) -> Result<RefreshToken, RefreshError> {
+    let tenant = context.tenant_id();
+    let first = record.replaced_at.is_none()
+        && grants::replace_token(tx, tenant, hash, now).await?;
+    if !first && client.refresh_token.leeway().is_zero() {
+        return Err(RefreshError::Reused { family_id: family.id.clone() });
+    }
+    let generation = record.generation + 1;
+    note_use(tx, context, family, generation, now).await?;
+    let successor = issue::mint_refresh_token(app);
+    grants::insert_token(tx, tenant, &successor.hashed(), &family.id, generation, now).await?;
+    Ok(successor)
+}
+
+async fn note_use(
+    tx: &mut WriteTx,
+    context: &Context,
+    family: &GrantFamily,
+    generation: i64,
+    now: Timestamp,
+) -> Result<(), RefreshError> {
+    let noted = grants::note_use(tx, context.tenant_id(), &family.id, generation, now).await?;
+    if noted { Ok(()) } else { Err(RefreshError::Revoked) }
+}
+
+/// What the access token is for: the original audience with what was granted and what the policies
+/// add there, or another audience of the policies. What is asked for narrows it and never widens it;
+/// unknown scopes fall away.
+async fn access_of(
+    q: &mut impl Query,
+    context: &Context,
+    client: &Client,
+    family: &GrantFamily,
+    audience: Option<&str>,
+    requested: Option<&ScopeSet>,
+) -> Result<Access, RefreshError> {
+    let authorization = &family.authorization;
+    let stored = audience.map(|audience| context.tenant.canonical_audience(audience));
+    let target = stored.as_deref().or(authorization.audience.as_deref());
+    let policy = target.and_then(|target| client.refresh_token.policy_for(target));
+    let added = policy.map(|policy| ScopeSet::parse_lenient(&policy.scope.join(" ")));
+    let of_person = authorization.scope.intersection(&ScopeSet::parse_lenient(OIDC_SCOPES));
+    let always = if authorization.scope.contains(OFFLINE_ACCESS) {
+        of_person.union(&ScopeSet::parse_lenient(OFFLINE_ACCESS))
+    } else {
+        of_person
+    };
+    let is_original = target == authorization.audience.as_deref();
+    let granted = match (is_original, added) {
+        (true, None) => authorization.scope.clone(),
+        (true, Some(added)) => authorization.scope.union(&added),
+        (false, Some(added)) => added,
+        (false, None) => {
+            return Err(RefreshError::AudienceNotAllowed(audience.unwrap_or_default().to_owned()));
+        }
+    };
+    let resource_server = match target {
+        None => None,
+        Some(target) => Some(access::find_resource_server(q, context, target).await?),
+    };
+    let of_server = match &resource_server {
+        None => ScopeSet::empty(),
+        Some(server) => {
+            let allowed = access::allowed_for_user(q, context, client, server).await?;
+            granted.intersection(&allowed)
+        }
+    };
+    let of_server = match requested {
+        Some(requested) if !requested.is_empty() => of_server.intersection(requested),
+        Some(_) | None => of_server,
+    };
+    // Published SDKs compare: every OIDC scope that they once had must be echoed.
+    Ok(Access { resource_server, scope: always.union(&of_server) })
+}

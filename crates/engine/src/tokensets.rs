@@ -1,0 +1,295 @@
+//! Puts what a provider gave into the vault, and takes it out again.
+
+use connectors::{Expiry, ProviderAccount, Spec, TokenReply};
+use model::connected_account::{AccessExpiry, ConnectedAccount, Health};
+use model::connection::Connection;
+use model::ids::{TenantId, UserId};
+use protocol::oauth::scope::ScopeSet;
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::connected_accounts::{self, StoredAccount};
+use store::{StoreError, WriteTx, users};
+use vault::keyring::Purpose;
+use vault::refresh::{Lifetimes, access_expiry};
+use vault::seal::{Place, UserShare};
+use vault::tokenset::{NotATokenset, Tokens};
+
+use crate::app::App;
+use crate::context::Context;
+use crate::keys::{KeyError, TenantKeys};
+use crate::provider_journey::Arrival;
+
+/// A tokenset could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensetError {
+    /// The database or a key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What was opened is no tokenset.
+    #[error(transparent)]
+    Content(#[from] NotATokenset),
+    /// Its user is gone.
+    #[error("the user does not exist any more")]
+    UserGone,
+    /// Somebody else wrote the tokenset meanwhile.
+    #[error("the tokenset was changed by somebody else")]
+    LostRace,
+}
+
+impl From<StoreError> for TokensetError {
+    fn from(error: StoreError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+/// An account at a provider and what came with its tokens; the tokens stand apart.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GivenAccount {
+    pub(crate) subject: String,
+    pub(crate) email: Option<String>,
+    pub(crate) email_verified: bool,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) issued_at: Timestamp,
+    /// What the provider said of the access token's lifetime, in seconds.
+    pub(crate) expires_in: Option<u64>,
+    /// Whether the access token ends at all.
+    pub(crate) ends: bool,
+    pub(crate) refresh_expires_at: Option<Timestamp>,
+}
+
+impl GivenAccount {
+    /// Takes apart what came back from a provider.
+    pub(crate) fn of(arrival: Arrival, now: Timestamp) -> (Connection, Self, Tokens) {
+        let Arrival { purpose: _, connection, provider: _, account, reply, scopes } = arrival;
+        let ProviderAccount { subject, email, email_verified, .. } = account;
+        let given = Given::of(&reply, now);
+        let account = Self {
+            subject,
+            email,
+            email_verified,
+            scopes,
+            issued_at: now,
+            expires_in: given.expires_in,
+            ends: given.ends,
+            refresh_expires_at: given.refresh_expires_at,
+        };
+        (connection, account, given.tokens(reply))
+    }
+}
+
+/// The times of a token reply.
+struct Given {
+    expires_in: Option<u64>,
+    ends: bool,
+    refresh_expires_at: Option<Timestamp>,
+}
+
+impl Given {
+    fn of(reply: &TokenReply, now: Timestamp) -> Self {
+        let (expires_in, ends) = match reply.expires_in {
+            Expiry::Known(lifetime) => (Some(lifetime.as_secs()), true),
+            Expiry::Unknown => (None, true),
+            Expiry::Never => (None, false),
+        };
+        let refresh_expires_at = reply.refresh_expires_in.map(|life| now.saturating_add(life));
+        Self { expires_in, ends, refresh_expires_at }
+    }
+
+    fn tokens(&self, reply: TokenReply) -> Tokens {
+        Tokens { access_token: reply.access_token, refresh_token: reply.refresh_token }
+    }
+}
+
+/// What the catalogue says of a provider's tokens.
+pub(crate) fn lifetimes(spec: &Spec) -> Lifetimes {
+    Lifetimes { margin: spec.refresh.margin, assumed: spec.assumed_lifetime() }
+}
+
+/// Stores the tokens of an account for its user. The same account of the same user is updated in
+/// place; another user may have connected it too, and keeps a tokenset of their own.
+pub(crate) async fn store(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    user_id: &UserId,
+    connection: &Connection,
+    given: GivenAccount,
+    tokens: Tokens,
+    now: Timestamp,
+) -> Result<ConnectedAccount, TokensetError> {
+    let tenant = context.tenant_id();
+    let keys = app.keys.of(tx, tenant, now).await?;
+    let share = users::share(tx, tenant, user_id).await?.ok_or(TokensetError::UserGone)?;
+    let subject = given.subject.as_str().into();
+    let existing =
+        connected_accounts::find_by_subject(tx, tenant, user_id, &connection.id, &subject).await?;
+    let tokens = match &existing {
+        None => tokens,
+        Some(existing) => keep_refresh_token(&keys, tenant, &share, existing, tokens)?,
+    };
+    let account = match &existing {
+        None => new_account(app, user_id, connection, given, &tokens, now),
+        Some(StoredAccount { account, .. }) => updated(account, connection, app, given, &tokens, now),
+    };
+    let sealed_tokens = seal(app, &keys, tenant, &share, &account, &tokens)?;
+    let stored = StoredAccount { account, sealed_tokens };
+    if existing.is_none() {
+        connected_accounts::insert(tx, tenant, &stored).await?;
+    } else if !connected_accounts::replace_tokenset(tx, tenant, &stored).await? {
+        return Err(TokensetError::LostRace);
+    }
+    Ok(stored.account)
+}
+
+/// Stores the tokens of a login, for connections whose older switch says so.
+pub(crate) async fn store_login_tokens(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    user_id: &UserId,
+    arrival: Arrival,
+    now: Timestamp,
+) -> Result<ConnectedAccount, TokensetError> {
+    let (connection, given, tokens) = GivenAccount::of(arrival, now);
+    store(app, tx, context, user_id, &connection, given, tokens, now).await
+}
+
+/// A provider that is asked again may send no refresh token, because it remembers having sent one
+/// (Google). That one lives on, unless it is known to be dead.
+fn keep_refresh_token(
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    share: &UserShare,
+    existing: &StoredAccount,
+    tokens: Tokens,
+) -> Result<Tokens, TokensetError> {
+    if tokens.refresh_token.is_some() || existing.account.health != Health::Active {
+        return Ok(tokens);
+    }
+    let old = open(keys, tenant, share, existing)?;
+    Ok(old.succeeded_by(tokens.access_token, None))
+}
+
+fn new_account(
+    app: &App,
+    user_id: &UserId,
+    connection: &Connection,
+    given: GivenAccount,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> ConnectedAccount {
+    ConnectedAccount {
+        id: app.entropy.id("cac_", 22),
+        tokenset_id: app.entropy.uuid().into(),
+        user_id: user_id.clone(),
+        connection_id: connection.id.clone(),
+        connection: connection.name.clone(),
+        strategy: connection.strategy.as_str().to_owned(),
+        subject: given.subject.as_str().into(),
+        access_expiry: expiry(app, connection, &given),
+        email: given.email,
+        email_verified: given.email_verified,
+        scopes: given.scopes,
+        created_at: now,
+        connected_at: now,
+        issued_at: given.issued_at,
+        refresh_expires_at: given.refresh_expires_at,
+        has_refresh_token: tokens.refresh_token.is_some(),
+        health: Health::Active,
+        last_used_at: None,
+        version: 1,
+    }
+}
+
+fn updated(
+    account: &ConnectedAccount,
+    connection: &Connection,
+    app: &App,
+    given: GivenAccount,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> ConnectedAccount {
+    ConnectedAccount {
+        access_expiry: expiry(app, connection, &given),
+        email: given.email,
+        email_verified: given.email_verified,
+        scopes: given.scopes,
+        connected_at: now,
+        issued_at: given.issued_at,
+        refresh_expires_at: given.refresh_expires_at,
+        has_refresh_token: tokens.refresh_token.is_some(),
+        health: Health::Active,
+        version: account.version + 1,
+        ..account.clone()
+    }
+}
+
+fn expiry(app: &App, connection: &Connection, given: &GivenAccount) -> AccessExpiry {
+    let told = given.expires_in.map(std::time::Duration::from_secs);
+    match app.catalogue.get(connection.strategy.as_str()) {
+        Some(spec) => access_expiry(told, given.ends, lifetimes(spec), given.issued_at),
+        // Only a strategy of the catalogue leads to a provider; without one nothing is assumed.
+        None => told.map_or(AccessExpiry::Never, |lifetime| {
+            AccessExpiry::At(given.issued_at.saturating_add(lifetime))
+        }),
+    }
+}
+
+/// The account after a refresh. Everything that the answer leaves unsaid stays.
+pub(crate) fn refreshed(
+    account: &ConnectedAccount,
+    spec: &Spec,
+    reply: &TokenReply,
+    now: Timestamp,
+) -> ConnectedAccount {
+    let given = Given::of(reply, now);
+    let told = given.expires_in.map(std::time::Duration::from_secs);
+    ConnectedAccount {
+        access_expiry: access_expiry(told, given.ends, lifetimes(spec), now),
+        scopes: reply.scopes.clone().unwrap_or_else(|| account.scopes.clone()),
+        issued_at: now,
+        refresh_expires_at: given.refresh_expires_at.or(account.refresh_expires_at),
+        has_refresh_token: account.has_refresh_token || reply.refresh_token.is_some(),
+        health: Health::Active,
+        version: account.version + 1,
+        ..account.clone()
+    }
+}
+
+/// Seals the tokens for the place that `account` is, its version included.
+pub(crate) fn seal(
+    app: &App,
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    share: &UserShare,
+    account: &ConnectedAccount,
+    tokens: &Tokens,
+) -> Result<vault::seal::Sealed, TokensetError> {
+    let blob = tokens.to_blob()?;
+    let place = place(tenant, account);
+    Ok(keys.seal(Purpose::Vault, Some(share), &place, &blob, &*app.entropy)?)
+}
+
+/// Opens the tokens of an account.
+pub(crate) fn open(
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    share: &UserShare,
+    stored: &StoredAccount,
+) -> Result<Tokens, TokensetError> {
+    let place = place(tenant, &stored.account);
+    let blob = keys.open(Purpose::Vault, Some(share), &place, &stored.sealed_tokens)?;
+    Ok(Tokens::from_blob(&blob)?)
+}
+
+fn place<'a>(tenant: &'a TenantId, account: &'a ConnectedAccount) -> Place<'a> {
+    Place {
+        tenant: tenant.as_str(),
+        table: "connected_accounts",
+        row: account.id.as_str(),
+        user: account.user_id.as_str(),
+        connection: account.connection_id.as_str(),
+        field: "sealed_tokens",
+        generation: account.version,
+    }
+}

@@ -1,0 +1,207 @@
+//! How the refusals of the token endpoint look on the wire. The cause stays with the operator; what
+//! a caller could use to probe looks alike.
+
+use axum::http::header;
+use engine::access::AccessError;
+use engine::client_auth::ClientAuthError;
+use engine::client_credentials::ClientCredentialsError;
+use engine::code_grant::CodeError;
+use engine::refresh_grant::RefreshError;
+use engine::vault_access::ExchangeError;
+use protocol::oauth::error::ErrorCode;
+use protocol::oauth::token::GrantType;
+use vault::refresh::Refusal;
+
+use crate::dpop::HeaderError;
+use crate::error::OAuthError;
+
+fn grant_not_allowed(grant: GrantType) -> OAuthError {
+    let description = format!("Grant type '{grant}' not allowed for the client.");
+    OAuthError::new(ErrorCode::UnauthorizedClient, description)
+}
+
+fn unknown_refresh_token() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidGrant, "Unknown or invalid refresh token.")
+}
+
+fn user_is_blocked() -> OAuthError {
+    OAuthError::new(ErrorCode::Unauthorized, "user is blocked")
+}
+
+fn key_not_proven() -> OAuthError {
+    let description = "The refresh token is bound to a key; send a DPoP proof by that key.";
+    OAuthError::new(ErrorCode::InvalidDpopProof, description)
+}
+
+impl From<ClientAuthError> for OAuthError {
+    fn from(error: ClientAuthError) -> Self {
+        match error {
+            ClientAuthError::NotNamed
+            | ClientAuthError::Unknown
+            | ClientAuthError::SecretMissing
+            | ClientAuthError::SecretUnexpected
+            | ClientAuthError::SecretWrong => {
+                Self::new(ErrorCode::InvalidClient, "Client authentication failed")
+            }
+            ClientAuthError::Key(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<HeaderError> for OAuthError {
+    fn from(error: HeaderError) -> Self {
+        match error {
+            HeaderError::Proof(engine::dpop::ProofError::Key(error)) => Self::internal(&error),
+            error @ (HeaderError::Several | HeaderError::NotText | HeaderError::Proof(_)) => {
+                let description = crate::body::sentence(&error.to_string());
+                Self::new(ErrorCode::InvalidDpopProof, description)
+            }
+        }
+    }
+}
+
+impl From<AccessError> for OAuthError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::AudienceMissing => {
+                Self::new(ErrorCode::InvalidRequest, "Missing required parameter: audience")
+            }
+            AccessError::UnknownAudience(audience) => {
+                Self::new(ErrorCode::AccessDenied, format!("Service not found: {audience}"))
+            }
+            AccessError::NotAuthorized { audience, reason } => {
+                let description = format!(
+                    "Client is not authorized to access resource server \"{audience}\": {reason}."
+                );
+                Self::new(ErrorCode::AccessDenied, description)
+            }
+            AccessError::ProofRequired => {
+                Self::new(ErrorCode::InvalidDpopProof, "A DPoP proof is required.")
+            }
+            AccessError::ProofUnsupported => Self::new(
+                ErrorCode::InvalidRequest,
+                "The client requires a proof of possession, which the API does not support.",
+            ),
+            AccessError::Store(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<CodeError> for OAuthError {
+    fn from(error: CodeError) -> Self {
+        match error {
+            CodeError::GrantNotAllowed => grant_not_allowed(GrantType::AuthorizationCode),
+            CodeError::UnknownCode
+            | CodeError::ExpiredCode
+            | CodeError::ReplayedCode
+            | CodeError::OtherClient
+            | CodeError::RedirectUriMismatch
+            | CodeError::KeyMismatch
+            | CodeError::UserGone => {
+                Self::new(ErrorCode::InvalidGrant, "Invalid authorization code")
+            }
+            CodeError::VerifierMismatch => {
+                Self::new(ErrorCode::InvalidGrant, "Failed to verify code verifier")
+            }
+            CodeError::UserBlocked => user_is_blocked(),
+            CodeError::Access(error) => error.into(),
+            CodeError::Key(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<RefreshError> for OAuthError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::GrantNotAllowed => grant_not_allowed(GrantType::RefreshToken),
+            RefreshError::Unknown
+            | RefreshError::OtherClient
+            | RefreshError::Expired
+            | RefreshError::Revoked
+            | RefreshError::Reused { .. }
+            | RefreshError::UserGone => unknown_refresh_token(),
+            RefreshError::KeyMismatch => key_not_proven(),
+            RefreshError::UserBlocked => user_is_blocked(),
+            RefreshError::AudienceNotAllowed(audience) => {
+                let description = format!(
+                    "The refresh token policies of the client do not allow the audience {audience}"
+                );
+                Self::new(ErrorCode::AccessDenied, description)
+            }
+            RefreshError::Access(error) => error.into(),
+            RefreshError::Key(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ClientCredentialsError> for OAuthError {
+    fn from(error: ClientCredentialsError) -> Self {
+        match error {
+            ClientCredentialsError::GrantNotAllowed | ClientCredentialsError::PublicClient => {
+                grant_not_allowed(GrantType::ClientCredentials)
+            }
+            ClientCredentialsError::Organization => {
+                Self::new(ErrorCode::InvalidRequest, "Organizations are not supported.")
+            }
+            ClientCredentialsError::Access(AccessError::NotAuthorized { audience, .. }) => {
+                let description = format!(
+                    "Client is not authorized to access \"{audience}\". You need to create a \
+                     \"client-grant\" associated to this API."
+                );
+                Self::new(ErrorCode::AccessDenied, description)
+            }
+            ClientCredentialsError::Access(error) => error.into(),
+            ClientCredentialsError::Key(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ExchangeError> for OAuthError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Ineligible(_) | ExchangeError::NotAResourceServer => {
+                grant_not_allowed(GrantType::VaultExchange)
+            }
+            ExchangeError::RefreshToken(RefreshError::KeyMismatch) => key_not_proven(),
+            ExchangeError::RefreshToken(_) => unknown_refresh_token(),
+            ExchangeError::AccessToken(engine::access_token::AccessTokenError::WrongAudience) => {
+                let description = "The subject token is not for the API of this client.";
+                Self::new(ErrorCode::AccessDenied, description)
+            }
+            ExchangeError::AccessToken(_) | ExchangeError::NotAUser => {
+                Self::new(ErrorCode::InvalidToken, "The subject token is invalid or has expired.")
+            }
+            ExchangeError::UserBlocked => user_is_blocked(),
+            // Whether a connection or an account exists is not told to who has no account there.
+            ExchangeError::UserGone
+            | ExchangeError::UnknownConnection
+            | ExchangeError::ConnectionInactive
+            | ExchangeError::ConnectionNotEnabled
+            | ExchangeError::NotConnected
+            | ExchangeError::NotRenewable(Refusal::NoRefreshToken) => Self::new(
+                ErrorCode::FederatedConnectionRefreshTokenNotFound,
+                "Federated connection Refresh Token not found.",
+            ),
+            ExchangeError::ScopeNotGranted { missing } => Self::new(
+                ErrorCode::InsufficientScope,
+                format!("The connected account was not granted: {missing}"),
+            ),
+            ExchangeError::NotRenewable(Refusal::RefreshTokenExpired | Refusal::NeedsReconnect)
+            | ExchangeError::ProviderRefused(_) => Self::new(
+                ErrorCode::FederatedConnectionRefreshTokenFlowFailed,
+                "Refresh Token flow for the Federated Connection failed",
+            ),
+            ExchangeError::ConnectionRejected(_) => Self::new(
+                ErrorCode::TemporarilyUnavailable,
+                "The provider does not accept the connection's configuration.",
+            )
+            .with_header(header::RETRY_AFTER, "60"),
+            ExchangeError::ProviderUnreachable { code: _, retry_after } => {
+                let seconds = retry_after.map_or(5, |wait| wait.as_secs().max(1));
+                Self::new(ErrorCode::TemporarilyUnavailable, "The provider could not be reached.")
+                    .with_header(header::RETRY_AFTER, &seconds.to_string())
+            }
+            ExchangeError::Tokenset(error) => Self::internal(&error),
+        }
+    }
+}
