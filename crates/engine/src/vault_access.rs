@@ -119,7 +119,6 @@ impl From<KeyError> for ExchangeError {
 /// That a client may have tokens of one account of one person.
 #[derive(Debug)]
 struct ExchangePermit {
-    user_id: UserId,
     share: UserShare,
     connection: Connection,
     stored: StoredAccount,
@@ -290,7 +289,7 @@ async fn authorize_exchange(
         let missing = scope.without(&stored.account.scopes);
         return Err(ExchangeError::ScopeNotGranted { missing });
     }
-    Ok(ExchangePermit { user_id, share: standing.share, connection, stored })
+    Ok(ExchangePermit { share: standing.share, connection, stored })
 }
 
 /// A refresh token of this client: looked at, never spent.

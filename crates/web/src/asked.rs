@@ -39,7 +39,8 @@ impl IntoResponse for Unaddressed {
         match self {
             // RFC 9110 §15.5.20: the server is not able to produce an authoritative response.
             Self::UnknownHost => {
-                (StatusCode::MISDIRECTED_REQUEST, "No tenant answers at this host.\n").into_response()
+                (StatusCode::MISDIRECTED_REQUEST, "No tenant answers at this host.\n")
+                    .into_response()
             }
             Self::Unavailable(error) => {
                 tracing::error!(%error, "the tenant could not be looked up");

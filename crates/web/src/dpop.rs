@@ -19,13 +19,16 @@ pub(crate) struct Target<'a> {
 }
 
 /// Why the header is not accepted.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum HeaderError {
     /// RFC 9449 §4.3 (1): there is not more than one.
+    #[error("there is more than one DPoP header")]
     Several,
     /// It is no text.
+    #[error("the DPoP header is not text")]
     NotText,
     /// The proof is not accepted.
+    #[error(transparent)]
     Proof(ProofError),
 }
 

@@ -4,30 +4,14 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post};
 
-use crate::{AppState, account, cors, headers, management, oauth, pages};
+use crate::{AppState, account, cors, headers, oauth};
 
 /// The router of all surfaces.
 pub(crate) fn router(state: AppState) -> Router {
     Router::new()
-        .merge(browser())
         .merge(cross_origin().layer(from_fn_with_state(state.clone(), cors::cross_origin)))
-        .nest("/api/v2", management::routes())
         .layer(from_fn(headers::defaults))
         .with_state(state)
-}
-
-/// What a browser is led to: pages, redirects, form posts of our own.
-fn browser() -> Router<AppState> {
-    Router::new()
-        .route("/authorize", get(oauth::authorize::by_query).post(oauth::authorize::by_form))
-        .route("/login/callback", get(oauth::provider_callback::by_query))
-        .route("/v2/logout", get(oauth::logout::v2))
-        .route("/oidc/logout", get(oauth::logout::by_query).post(oauth::logout::by_form))
-        .route("/u/login", get(pages::login::show).post(pages::login::submit))
-        .route("/u/login/provider", get(pages::login::go_to_provider))
-        .route("/u/signup", get(pages::signup::show).post(pages::signup::submit))
-        .route("/connected-accounts/connect", get(pages::connect::show).post(pages::connect::decide))
-        .route("/assets/{name}", get(pages::assets::serve))
 }
 
 /// What applications call, from servers and from browsers of registered origins.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub const SCOPE_BYTES_MAX: usize = 255;
 
 /// Most scope tokens that we take in one list.
-pub const SCOPES_MAX: usize = 256;
+pub const SCOPES_MAX: usize = 512;
 
 /// One scope token, known to be well-formed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,7 +9,6 @@ use engine::accounts;
 use engine::app::App;
 use model::connected_account::ConnectedAccount;
 use model::ids::ConnectedAccountId;
-use protocol::oauth::scope::Scope;
 use serde::Serialize;
 use store::connected_accounts;
 
@@ -29,7 +28,7 @@ pub(crate) struct AccountView {
     id: ConnectedAccountId,
     connection: String,
     access_type: &'static str,
-    scopes: Vec<Scope>,
+    scopes: Vec<String>,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
@@ -41,7 +40,7 @@ impl From<ConnectedAccount> for AccountView {
             id: account.id,
             connection: account.connection,
             access_type: "offline",
-            scopes: account.scopes.iter().cloned().collect(),
+            scopes: account.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             created_at: account.created_at.to_rfc3339(),
             expires_at: account.refresh_expires_at.map(|end| end.to_rfc3339()),
         }
@@ -89,8 +88,13 @@ fn read_query(query: &str) -> Result<(Page, Vec<String>), AccountError> {
         }
     }
     if connections.len() > CONNECTIONS_MAX {
-        let detail = format!("query parameter 'connection' must not repeat more than {CONNECTIONS_MAX} times");
-        return Err(AccountError::invalid_payload(vec![Problem { detail, pointer: String::new() }]));
+        let detail = format!(
+            "query parameter 'connection' must not repeat more than {CONNECTIONS_MAX} times"
+        );
+        return Err(AccountError::invalid_payload(vec![Problem {
+            detail,
+            pointer: String::new(),
+        }]));
     }
     Ok((page, connections))
 }

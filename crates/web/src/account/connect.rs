@@ -163,9 +163,10 @@ impl From<ConnectError> for AccountError {
             ConnectError::NoConnection(_) => {
                 Self::new(Kind::NotFound, "The connection was not found.")
             }
-            ConnectError::RedirectUri => {
-                Self::new(Kind::InvalidRequest, "The redirect_uri is not registered for the client.")
-            }
+            ConnectError::RedirectUri => Self::new(
+                Kind::InvalidRequest,
+                "The redirect_uri is not registered for the client.",
+            ),
             ConnectError::Ended | ConnectError::ForeignLink | ConnectError::Mismatch(_) => {
                 Self::new(Kind::SessionNotFound, "Invalid or expired session")
             }

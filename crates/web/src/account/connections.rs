@@ -8,7 +8,6 @@ use axum::response::Json;
 use engine::app::App;
 use engine::connect_account::configured_scopes;
 use model::connection::Connection;
-use protocol::oauth::scope::Scope;
 use serde::Serialize;
 use store::connections;
 
@@ -22,12 +21,13 @@ use crate::dpop::Target;
 struct ConnectionView {
     name: String,
     strategy: String,
-    scopes: Vec<Scope>,
+    scopes: Vec<String>,
 }
 
 impl From<Connection> for ConnectionView {
     fn from(connection: Connection) -> Self {
-        let scopes = configured_scopes(&connection).iter().cloned().collect();
+        let scopes = configured_scopes(&connection);
+        let scopes = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
         Self { name: connection.name, strategy: connection.strategy.into(), scopes }
     }
 }
@@ -58,5 +58,8 @@ pub(crate) async fn list(
         .filter(|connection| connection.connected_accounts.active)
         .collect();
     let (page, next) = page.cut(connections, |connection: &Connection| &connection.name)?;
-    Ok(Json(ConnectionList { connections: page.into_iter().map(ConnectionView::from).collect(), next }))
+    Ok(Json(ConnectionList {
+        connections: page.into_iter().map(ConnectionView::from).collect(),
+        next,
+    }))
 }

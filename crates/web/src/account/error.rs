@@ -27,7 +27,9 @@ impl Kind {
             Self::InvalidPayload => (StatusCode::BAD_REQUEST, "A0E-400-0003", "Validation Error"),
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "A0E-401-0002", "Missing Token"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "A0E-401-0003", "Invalid Token"),
-            Self::InsufficientScope => (StatusCode::FORBIDDEN, "A0E-403-0002", "Insufficient Scope"),
+            Self::InsufficientScope => {
+                (StatusCode::FORBIDDEN, "A0E-403-0002", "Insufficient Scope")
+            }
             Self::SessionNotFound => (StatusCode::NOT_FOUND, "A0E-404-0001", "Not Found"),
             Self::NotFound => (StatusCode::NOT_FOUND, "A0E-404-0002", "Resource Not Found"),
             Self::UnsupportedMediaType => {

@@ -86,8 +86,11 @@ mod tests {
 
     #[test]
     fn bad_pages_are_refused() {
-        for (from, take) in [(None, Some("0")), (None, Some("21")), (None, Some("x")), (Some("?"), None)] {
-            let page = Page { from: from.map(str::to_owned), next: None, take: take.map(str::to_owned) };
+        for (from, take) in
+            [(None, Some("0")), (None, Some("21")), (None, Some("x")), (Some("?"), None)]
+        {
+            let page =
+                Page { from: from.map(str::to_owned), next: None, take: take.map(str::to_owned) };
             assert!(page.cut(vec!["a".to_owned()], |item| item).is_err(), "{page:?}");
         }
     }

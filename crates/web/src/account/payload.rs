@@ -25,7 +25,8 @@ impl Payload {
         match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Ok(Self { members, problems: Vec::new() }),
             Ok(_) | Err(_) => {
-                let problem = Problem { detail: "data must be object".to_owned(), pointer: String::new() };
+                let problem =
+                    Problem { detail: "data must be object".to_owned(), pointer: String::new() };
                 Err(AccountError::invalid_payload(vec![problem]))
             }
         }
@@ -49,11 +50,16 @@ impl Payload {
             Value::String(text) if length.contains(&text.chars().count()) => Some(text),
             Value::String(_) => {
                 let (least, most) = (length.start(), length.end());
-                self.problem(&format!("/{name}"), &format!("must have {least} to {most} characters"))
+                self.problem(
+                    &format!("/{name}"),
+                    &format!("must have {least} to {most} characters"),
+                )
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                self.problem(&format!("/{name}"), "must be string")
-            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => self.problem(&format!("/{name}"), "must be string"),
         }
     }
 
@@ -65,9 +71,9 @@ impl Payload {
         length: RangeInclusive<usize>,
     ) -> Option<Vec<String>> {
         let value = self.members.remove(name)?;
-        let texts: Option<Vec<String>> = value.as_array().and_then(|items| {
-            items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
-        });
+        let texts: Option<Vec<String>> = value
+            .as_array()
+            .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
         match texts {
             Some(texts)
                 if count.contains(&texts.len())
@@ -87,9 +93,11 @@ impl Payload {
     pub(super) fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
         match self.members.remove(name)? {
             Value::Object(members) => Some(members),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                self.problem(&format!("/{name}"), "must be object")
-            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => self.problem(&format!("/{name}"), "must be object"),
         }
     }
 

@@ -120,11 +120,8 @@ async fn accepted_proof(
     client: &AuthenticatedClient,
     failure: LogEventKind,
 ) -> Result<Option<DpopBound>, OAuthError> {
-    let policy = if client.client().is_public() {
-        NoncePolicy::Required
-    } else {
-        NoncePolicy::Optional
-    };
+    let policy =
+        if client.client().is_public() { NoncePolicy::Required } else { NoncePolicy::Optional };
     let target = Target { method: "POST", path: "oauth/token" };
     let error = match dpop::proof(app, asked, headers, target, None, policy).await {
         Ok(proof) => return Ok(proof),
@@ -132,8 +129,9 @@ async fn accepted_proof(
     };
     if let HeaderError::Proof(engine::dpop::ProofError::NonceWanted { nonce }) = &error {
         let description = "Authorization server requires nonce in DPoP proof";
-        return Err(OAuthError::new(ErrorCode::UseDpopNonce, description)
-            .with_header(DPOP_NONCE, nonce));
+        return Err(
+            OAuthError::new(ErrorCode::UseDpopNonce, description).with_header(DPOP_NONCE, nonce)
+        );
     }
     let cause = error.to_string();
     let client_id = Some(client.client().client_id.as_str());

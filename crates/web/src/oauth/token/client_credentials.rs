@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use engine::client_credentials;
 use engine::app::App;
 use engine::client_auth::AuthenticatedClient;
+use engine::client_credentials;
 use engine::dpop::DpopBound;
 use protocol::oauth::token::ClientCredentialsGrant;
 

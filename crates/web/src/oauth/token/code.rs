@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use engine::code_grant;
 use engine::app::App;
 use engine::client_auth::AuthenticatedClient;
+use engine::code_grant;
 use engine::dpop::DpopBound;
 use protocol::oauth::token::AuthorizationCodeGrant;
 

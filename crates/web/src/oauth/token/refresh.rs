@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use engine::refresh_grant;
 use engine::app::App;
 use engine::client_auth::AuthenticatedClient;
 use engine::dpop::DpopBound;
+use engine::refresh_grant;
 use protocol::oauth::token::RefreshTokenGrant;
 
 use crate::asked::Asked;

@@ -20,7 +20,6 @@ pub(super) async fn exchange(
     proof: Option<&DpopBound>,
 ) -> Result<Response, OAuthError> {
     let Asked { context, now } = asked;
-    let response =
-        vault_access::exchange(&app, &context, &client, &grant, proof, now).await?;
+    let response = vault_access::exchange(&app, &context, &client, &grant, proof, now).await?;
     Ok(Json(response).into_response())
 }

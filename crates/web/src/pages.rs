@@ -1,0 +1,3 @@
+//! What people see: Universal Login, connecting accounts, errors.
+
+pub mod views;
