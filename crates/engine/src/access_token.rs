@@ -19,7 +19,7 @@ use crate::keys::TenantKeys;
 /// The lifetime of a token that is for `/userinfo` alone.
 const USERINFO_TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 /// A token may say that it was made so far in the future: clocks of nodes differ.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 const AUTH0_TYP: &str = "JWT";
 const RFC9068_TYP: &str = "at+jwt";
 const M2M_SUFFIX: &str = "@clients";

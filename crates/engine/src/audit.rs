@@ -5,6 +5,7 @@ use model::client::Client;
 use model::connection::Connection;
 use model::log_event::{LogDetail, LogEvent, LogEventKind};
 use model::user::User;
+use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use serde_json::Value;
 use store::{StoreError, WriteTx, log_events};
@@ -86,7 +87,7 @@ impl Event {
 
     /// The audience and the scopes.
     #[must_use]
-    pub fn access(mut self, audience: Option<&str>, scope: impl ToString) -> Self {
+    pub fn access(mut self, audience: Option<&str>, scope: &ScopeSet) -> Self {
         self.detail.audience = audience.map(str::to_owned);
         self.detail.scope = Some(scope.to_string());
         self
@@ -139,4 +140,13 @@ pub async fn note_refusal(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     Event::new(kind, context).client_id(client_id).describe(cause).commit(app, context, now).await
+}
+
+/// An error with everything that led to it, for [`Event::describe`].
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    // A transparent error says what its source says.
+    texts.dedup();
+    texts.join(": ")
 }

@@ -110,17 +110,8 @@ pub async fn exchange(
         };
         let jkt = access::binding(client, resource_server.as_ref(), proof)?;
         let family_key = proof.map(DpopBound::jkt);
-        let refresh_token = issue::begin_family(
-            app,
-            &mut tx,
-            context,
-            client,
-            authorization,
-            &grant.family_id,
-            family_key,
-            now,
-        )
-        .await?;
+        let refresh_token =
+            issue::begin_family(app, &mut tx, context, client, &grant, family_key, now).await?;
         let issue = Issue {
             client,
             user: &user,
@@ -180,7 +171,8 @@ async fn check(
     // RFC 7636 §4.6; and RFC 9700 §4.8.2: a verifier without a challenge is a downgrade.
     let challenge = grant.code_challenge.as_deref().map(CodeChallenge::parse).transpose();
     let challenge = challenge.or(Err(CodeError::VerifierMismatch))?;
-    pkce::redeem(challenge.as_ref(), code_verifier.as_ref()).or(Err(CodeError::VerifierMismatch))?;
+    pkce::redeem(challenge.as_ref(), code_verifier.as_ref())
+        .or(Err(CodeError::VerifierMismatch))?;
     // RFC 9449 §10: the key is the one that the authorization request named.
     if let Some(expected) = &grant.dpop_jkt
         && proof.map(DpopBound::jkt) != Some(expected)

@@ -16,8 +16,8 @@
 use std::time::Duration;
 
 use connectors::Purpose as Asking;
-use model::connection::Connection;
 use model::connected_account::ConnectedAccount;
+use model::connection::Connection;
 use model::ids::UserId;
 use model::log_event::LogEventKind;
 use protocol::jose::jwk::Thumbprint;
@@ -42,7 +42,7 @@ use crate::context::Context;
 use crate::keys::KeyError;
 use crate::my_account::AccountCaller;
 use crate::provider_journey::{self, Arrival, Departure, JourneyError, JourneyPurpose};
-use crate::tokensets::{self, GivenAccount, TokensetError};
+use crate::tokensets::{self, Delivery, GivenAccount, TokensetError};
 
 /// From beginning to completion.
 pub const CONNECT_LIFETIME: Duration = Duration::from_mins(5);
@@ -166,8 +166,14 @@ pub async fn begin(
     let auth_session: AuthSession = app.entropy.secret("sas_");
     let (ticket_hash, session_hash) = (ticket.hashed(), auth_session.hashed());
     let until = now.saturating_add(CONNECT_LIFETIME);
-    let inserted =
-        connect_transactions::insert(&mut tx, tenant, &transaction, &ticket_hash, &session_hash, until);
+    let inserted = connect_transactions::insert(
+        &mut tx,
+        tenant,
+        &transaction,
+        &ticket_hash,
+        &session_hash,
+        until,
+    );
     inserted.await?;
     tx.commit().await?;
     let connect_uri = context.base.join("connected-accounts/connect");
@@ -195,7 +201,7 @@ pub enum Opening {
     /// To the provider.
     Depart(Url),
     /// To a page that asks.
-    Ask(Question),
+    Ask(Box<Question>),
 }
 
 /// What the page says.
@@ -233,13 +239,13 @@ pub async fn open(
     let client = clients::find(&mut read, tenant, &transaction.client_id).await?;
     let user = users::find(&mut read, tenant, &transaction.user_id).await?;
     let scopes = remembered.scopes.unwrap_or_else(|| configured_scopes(&stored.connection));
-    Ok(Opening::Ask(Question {
+    Ok(Opening::Ask(Box::new(Question {
         client_name: client.map(|stored| stored.client.name).unwrap_or_default(),
         user_email: user.and_then(|user| user.profile.email),
         connection: stored.connection,
         scopes,
         redirect_uri: remembered.redirect_uri,
-    }))
+    })))
 }
 
 /// Step 2, where the browser was asked: the person agrees.
@@ -351,7 +357,7 @@ pub async fn returned(
     let mut tx = app.store.write().await?;
     let (mut transaction, remembered) =
         find_for_browser(&mut tx, context, transaction_id, browser, now).await?;
-    let (connection, account, tokens) = GivenAccount::of(arrival, now);
+    let Delivery { connection, account, tokens } = Delivery::of(arrival, now);
     // RFC 9700 §4.4: the answer of one provider is never taken for another's.
     if connection.id != transaction.connection_id {
         return Err(ConnectError::Mismatch("connection"));
@@ -540,7 +546,7 @@ async fn keep(
     let (Some(account), Some(sealed)) = (&transaction.account, &transaction.sealed_tokens) else {
         return Err(ConnectError::Ended);
     };
-    let given: GivenAccount = serde_json::from_str(account)?;
+    let account: GivenAccount = serde_json::from_str(account)?;
     let keys = app.keys.of(tx, tenant, now).await?;
     let share = users::share(tx, tenant, &transaction.user_id).await?;
     let share = share.ok_or(TokensetError::UserGone)?;
@@ -549,8 +555,8 @@ async fn keep(
     let tokens = Tokens::from_blob(&blob).map_err(TokensetError::from)?;
     let stored = connections::find(tx, tenant, &transaction.connection_id).await?;
     let connection = stored.ok_or(ConnectError::Ended)?.connection;
-    let user_id = &transaction.user_id;
-    Ok(tokensets::store(app, tx, context, user_id, &connection, given, tokens, now).await?)
+    let delivery = Delivery { connection, account, tokens };
+    Ok(tokensets::store(app, tx, context, &transaction.user_id, delivery, now).await?)
 }
 
 fn connect_failed(context: &Context, transaction: &ConnectTransaction, why: &str) -> Event {

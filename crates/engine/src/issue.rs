@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use model::client::Client;
-use model::grant::{Authorization, GrantFamily};
-use model::ids::GrantFamilyId;
+use model::grant::{Authorization, CodeGrant, GrantFamily};
 use model::resource_server::ResourceServer;
 use model::user::User;
 use protocol::jose::jwk::Thumbprint;
@@ -132,11 +131,11 @@ pub(crate) async fn begin_family(
     tx: &mut WriteTx,
     context: &Context,
     client: &Client,
-    authorization: &Authorization,
-    family_id: &GrantFamilyId,
+    grant: &CodeGrant,
     jkt: Option<&Thumbprint>,
     now: Timestamp,
 ) -> Result<Option<RefreshToken>, KeyError> {
+    let CodeGrant { authorization, family_id, .. } = grant;
     if !authorization.scope.contains(OFFLINE_ACCESS) {
         return Ok(None);
     }

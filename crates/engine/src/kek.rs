@@ -83,8 +83,8 @@ pub fn ephemeral(entropy: &dyn Entropy) -> Result<Kek, KekError> {
 fn decode(text: &str, origin: &str) -> Result<Kek, KekError> {
     let not_a_key = || KekError::NotAKey { origin: origin.to_owned() };
     let bytes = BASE64_STANDARD.decode(text.trim()).map(Zeroizing::new);
-    let bytes = bytes.or_else(|_| Err(not_a_key()))?;
-    let material: &[u8; 32] = bytes.as_slice().try_into().or_else(|_| Err(not_a_key()))?;
+    let bytes = bytes.or(Err(not_a_key()))?;
+    let material: &[u8; 32] = bytes.as_slice().try_into().or(Err(not_a_key()))?;
     Ok(Kek::new(material)?)
 }
 

@@ -83,13 +83,16 @@ impl Keys {
         let mut tx = store.write().await?;
         let checks = store::keys::kek_checks(&mut tx).await?;
         let check_id = KeyId::new([0; KEY_ID_LEN]);
-        match checks.iter().find(|(id, _)| id == kek.id()) {
-            Some((_, wrapped)) => drop(kek.unwrap("", Purpose::Vault, check_id, wrapped)?),
-            None => {
-                if let Some((wanted, _)) = checks.first() {
-                    let given = kek.id().to_owned();
-                    return Err(KeyError::WrongKek { wanted: wanted.clone(), given });
-                }
+        let own = checks.iter().find(|(id, _)| id == kek.id());
+        match (own, checks.first()) {
+            (Some((_, wrapped)), _) => {
+                kek.unwrap("", Purpose::Vault, check_id, wrapped)?;
+            }
+            (None, Some((wanted, _))) => {
+                let given = kek.id().to_owned();
+                return Err(KeyError::WrongKek { wanted: wanted.clone(), given });
+            }
+            (None, None) => {
                 let known = TenantKey::new(check_id, Purpose::Vault, entropy.bytes());
                 let wrapped = kek.wrap("", &known, entropy.bytes())?;
                 store::keys::insert_kek_check(&mut tx, kek.id(), &wrapped, now).await?;

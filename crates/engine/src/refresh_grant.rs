@@ -3,8 +3,8 @@
 
 use model::client::Client;
 use model::grant::{GrantFamily, RefreshTokenRecord, RefreshTokenState};
-use model::log_event::LogEventKind;
 use model::ids::GrantFamilyId;
+use model::log_event::LogEventKind;
 use model::user::User;
 use protocol::oauth::answer::TokenResponse;
 use protocol::oauth::scope::ScopeSet;
@@ -130,22 +130,22 @@ async fn attempt(
         return Err(RefreshError::GrantNotAllowed);
     }
     let hash = refresh_token.hashed();
-    let UsableToken { family, record, user } =
-        find_usable(tx, context, client, &hash, proof, now).await?;
+    let usable = find_usable(tx, context, client, &hash, proof, now).await?;
+    let UsableToken { family, user, .. } = &usable;
     let access =
-        access_of(tx, context, client, &family, audience.as_deref(), scope.as_ref()).await?;
+        access_of(tx, context, client, family, audience.as_deref(), scope.as_ref()).await?;
     let server = access.resource_server.as_ref();
     let jkt = access::binding(client, server, proof)?;
     let successor = if client.refresh_token.rotates() {
-        Some(rotate(app, tx, context, client, &family, record, &hash, now).await?)
+        Some(rotate(app, tx, context, client, &usable, &hash, now).await?)
     } else {
-        note_use(tx, context, &family, family.latest_generation, now).await?;
+        note_use(tx, context, family, family.latest_generation, now).await?;
         None
     };
     let keys = app.keys.of(tx, context.tenant_id(), now).await?;
     let issue = Issue {
         client,
-        user: &user,
+        user,
         authorization: &family.authorization,
         resource_server: server,
         scope: &access.scope,
@@ -156,7 +156,7 @@ async fn attempt(
     let response = issue::token_response(app, &keys, context, issue, now)?;
     Event::new(LogEventKind::RefreshExchange, context)
         .client(client)
-        .user(&user)
+        .user(user)
         .access(server.map(|server| server.identifier.as_str()), &access.scope)
         .write(app, tx, context, now)
         .await?;
@@ -174,8 +174,7 @@ pub(crate) async fn find_usable(
     now: Timestamp,
 ) -> Result<UsableToken, RefreshError> {
     let tenant = context.tenant_id();
-    let (family, record) =
-        grants::find(q, tenant, hash).await?.ok_or(RefreshError::Unknown)?;
+    let (family, record) = grants::find(q, tenant, hash).await?.ok_or(RefreshError::Unknown)?;
     // RFC 6749 §6: the refresh token is bound to the client to which it was issued.
     if family.authorization.client_id != client.client_id {
         return Err(RefreshError::OtherClient);
@@ -209,14 +208,13 @@ async fn rotate(
     tx: &mut WriteTx,
     context: &Context,
     client: &Client,
-    family: &GrantFamily,
-    record: RefreshTokenRecord,
+    UsableToken { family, record, .. }: &UsableToken,
     hash: &Hashed<kind::RefreshToken>,
     now: Timestamp,
 ) -> Result<RefreshToken, RefreshError> {
     let tenant = context.tenant_id();
-    let first = record.replaced_at.is_none()
-        && grants::replace_token(tx, tenant, hash, now).await?;
+    let first =
+        record.replaced_at.is_none() && grants::replace_token(tx, tenant, hash, now).await?;
     if !first && client.refresh_token.leeway().is_zero() {
         return Err(RefreshError::Reused { family_id: family.id.clone() });
     }

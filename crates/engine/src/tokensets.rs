@@ -57,13 +57,21 @@ pub(crate) struct GivenAccount {
     pub(crate) refresh_expires_at: Option<Timestamp>,
 }
 
-impl GivenAccount {
+/// What a provider gave: of which connection, which account, and the tokens.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) connection: Connection,
+    pub(crate) account: GivenAccount,
+    pub(crate) tokens: Tokens,
+}
+
+impl Delivery {
     /// Takes apart what came back from a provider.
-    pub(crate) fn of(arrival: Arrival, now: Timestamp) -> (Connection, Self, Tokens) {
+    pub(crate) fn of(arrival: Arrival, now: Timestamp) -> Self {
         let Arrival { purpose: _, connection, provider: _, account, reply, scopes } = arrival;
         let ProviderAccount { subject, email, email_verified, .. } = account;
         let given = Given::of(&reply, now);
-        let account = Self {
+        let account = GivenAccount {
             subject,
             email,
             email_verified,
@@ -73,7 +81,9 @@ impl GivenAccount {
             ends: given.ends,
             refresh_expires_at: given.refresh_expires_at,
         };
-        (connection, account, given.tokens(reply))
+        let tokens =
+            Tokens { access_token: reply.access_token, refresh_token: reply.refresh_token };
+        Self { connection, account, tokens }
     }
 }
 
@@ -94,10 +104,6 @@ impl Given {
         let refresh_expires_at = reply.refresh_expires_in.map(|life| now.saturating_add(life));
         Self { expires_in, ends, refresh_expires_at }
     }
-
-    fn tokens(&self, reply: TokenReply) -> Tokens {
-        Tokens { access_token: reply.access_token, refresh_token: reply.refresh_token }
-    }
 }
 
 /// What the catalogue says of a provider's tokens.
@@ -112,11 +118,11 @@ pub(crate) async fn store(
     tx: &mut WriteTx,
     context: &Context,
     user_id: &UserId,
-    connection: &Connection,
-    given: GivenAccount,
-    tokens: Tokens,
+    delivery: Delivery,
     now: Timestamp,
 ) -> Result<ConnectedAccount, TokensetError> {
+    let Delivery { connection, account: given, tokens } = delivery;
+    let connection = &connection;
     let tenant = context.tenant_id();
     let keys = app.keys.of(tx, tenant, now).await?;
     let share = users::share(tx, tenant, user_id).await?.ok_or(TokensetError::UserGone)?;
@@ -129,7 +135,9 @@ pub(crate) async fn store(
     };
     let account = match &existing {
         None => new_account(app, user_id, connection, given, &tokens, now),
-        Some(StoredAccount { account, .. }) => updated(account, connection, app, given, &tokens, now),
+        Some(StoredAccount { account, .. }) => {
+            updated(account, connection, app, given, &tokens, now)
+        }
     };
     let sealed_tokens = seal(app, &keys, tenant, &share, &account, &tokens)?;
     let stored = StoredAccount { account, sealed_tokens };
@@ -150,8 +158,7 @@ pub(crate) async fn store_login_tokens(
     arrival: Arrival,
     now: Timestamp,
 ) -> Result<ConnectedAccount, TokensetError> {
-    let (connection, given, tokens) = GivenAccount::of(arrival, now);
-    store(app, tx, context, user_id, &connection, given, tokens, now).await
+    store(app, tx, context, user_id, Delivery::of(arrival, now), now).await
 }
 
 /// A provider that is asked again may send no refresh token, because it remembers having sent one

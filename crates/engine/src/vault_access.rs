@@ -322,9 +322,10 @@ fn by_access_token(
     now: Timestamp,
 ) -> Result<(UserId, model::ids::ClientId), ExchangeError> {
     let client = client.client();
-    let api = match (client.app_type, &client.resource_server_identifier) {
-        (Some(AppType::ResourceServer), Some(identifier)) => identifier,
-        _ => return Err(ExchangeError::NotAResourceServer),
+    let (Some(AppType::ResourceServer), Some(api)) =
+        (client.app_type, &client.resource_server_identifier)
+    else {
+        return Err(ExchangeError::NotAResourceServer);
     };
     let audience = context.tenant.local_audience(api, &context.base);
     let verified = access_token::verify(keys, context, token, &audience, now)?;

@@ -162,7 +162,9 @@ impl Kek {
     /// is before anything is tried with it.
     pub fn new(material: &[u8; 32]) -> Result<Self, SealError> {
         let fingerprint = digest(&SHA256, &[b"strongroom kek id".as_slice(), material].concat());
-        let id = fingerprint.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let mut short = [0; 8];
+        short.copy_from_slice(&fingerprint.as_ref()[..8]);
+        let id = format!("{:016x}", u64::from_be_bytes(short));
         Ok(Self { id, cipher: LessSafeKey::new(UnboundKey::new(&AES_256_GCM, material)?) })
     }
 

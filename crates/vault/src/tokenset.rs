@@ -38,7 +38,7 @@ impl Tokens {
     pub fn to_blob(&self) -> Result<Zeroizing<Vec<u8>>, NotATokenset> {
         let blob = BlobRef {
             access_token: self.access_token.expose(),
-            refresh_token: self.refresh_token.as_ref().map(|token| token.expose()),
+            refresh_token: self.refresh_token.as_ref().map(ProviderRefreshToken::expose),
         };
         serde_json::to_vec(&blob).map(Zeroizing::new).or(Err(NotATokenset))
     }
