@@ -78,6 +78,8 @@ pub enum LogEventKind {
     WrongPassword,
     /// A login failed for the user name.
     UnknownUser,
+    /// A login was not let through, for too many failures.
+    LoginBlocked,
     /// A login without a page succeeded.
     SilentLogin,
     /// A login without a page failed.
@@ -130,11 +132,12 @@ pub enum LogEventKind {
 
 impl LogEventKind {
     /// Every kind with its published code.
-    pub const ALL: [(Self, &'static str); 28] = [
+    pub const ALL: [(Self, &'static str); 29] = [
         (Self::Login, "s"),
         (Self::LoginFailed, "f"),
         (Self::WrongPassword, "fp"),
         (Self::UnknownUser, "fu"),
+        (Self::LoginBlocked, "limit_wc"),
         (Self::SilentLogin, "ssa"),
         (Self::SilentLoginFailed, "fsa"),
         (Self::Signup, "ss"),

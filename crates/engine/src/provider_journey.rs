@@ -1,0 +1,406 @@
+//! The journey of a browser to a provider and back, for a login and for a connect alike.
+//!
+//! 1. [`depart`] remembers who leaves for what (one row, bound to the browser) and answers where to:
+//!    the provider's authorization endpoint, with `state`, `nonce` and a PKCE challenge of its own.
+//! 2. The person agrees at the provider, which sends the browser to our one callback address.
+//! 3. [`arrive`] consumes the row. Whatever is wrong with the answer is found before its code is
+//!    spent: another browser, another issuer (RFC 9207), an error, a repeated parameter.
+//! 4. It redeems the code, verifies the ID token, reads the account, and says what the journey was
+//!    for. What comes of that is for whoever sent the browser.
+
+mod luggage;
+mod redemption;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::{
+    AccountFault, CallbackFault, OptionsError, Provider, ProviderAccount, RequestError, TokenFault,
+    TokenReply, authorize_url, read_callback,
+};
+use model::connection::{Connection, Strategy};
+use protocol::oauth::scope::ScopeSet;
+use protocol::oidc::discovery::ProviderMetadata;
+use protocol::oidc::id_token::IdTokenError;
+use protocol::secret::{BrowserToken, CodeVerifier, Hashed, LoginState, kind};
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::connections::StoredConnection;
+use store::provider_states::{self, ProviderState};
+use store::{StoreError, connections};
+use url::Url;
+
+use self::luggage::Luggage;
+use crate::app::App;
+use crate::connection_secret;
+use crate::context::Context;
+use crate::keys::KeyError;
+use crate::outbound::OutboundError;
+use crate::provider_documents::DocumentError;
+
+/// A journey takes no longer.
+const JOURNEY_TIMEOUT: Duration = Duration::from_mins(10);
+/// Where every provider sends the browser back to, under the base URL.
+const CALLBACK_PATH: &str = "login/callback";
+const STATE_PREFIX: &str = "sps_";
+
+/// What a browser was sent for. Stored with the journey.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JourneyPurpose {
+    /// Somebody logs in.
+    Login {
+        /// Names the login among the pending ones, without being its secret.
+        login: LoginHandle,
+    },
+    /// Somebody connects an account.
+    Connect {
+        /// The connect transaction.
+        transaction_id: String,
+    },
+}
+
+/// Names a pending login by the hash under which it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LoginHandle([u8; 32]);
+
+impl LoginHandle {
+    /// The handle of a login's state.
+    pub fn of(state: &LoginState) -> Self {
+        Self(*state.hashed().as_bytes())
+    }
+
+    /// What the login is found by.
+    pub(crate) fn hashed(&self) -> Hashed<kind::LoginState> {
+        Hashed::from_bytes(self.0)
+    }
+}
+
+/// A browser about to leave.
+#[derive(Debug)]
+pub struct Departure<'a> {
+    /// To whose provider.
+    pub connection: &'a StoredConnection,
+    /// What for, to be told at the return.
+    pub purpose: JourneyPurpose,
+    /// Which browser.
+    pub browser: &'a BrowserToken,
+    /// What to ask the provider for.
+    pub ask: connectors::Purpose<'a>,
+    /// The parameters of the request that led here, as [`connectors::AuthorizeRequest`] has them.
+    pub parameters: &'a [(String, String)],
+}
+
+/// Why a browser cannot leave for a provider, or a provider cannot be called.
+#[derive(Debug, thiserror::Error)]
+pub enum JourneyError {
+    /// The connection is our own database of users.
+    #[error("the connection has no provider")]
+    NotAProvider,
+    /// The connection's options do not describe a provider.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The provider's discovery document cannot be had.
+    #[error("the provider's discovery document cannot be used")]
+    Discovery(#[from] DocumentError),
+    /// The database or a key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl From<StoreError> for JourneyError {
+    fn from(error: StoreError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+/// Step 1: remembers the journey and answers where the browser goes.
+pub async fn depart(
+    app: &App,
+    context: &Context,
+    departure: Departure<'_>,
+    now: Timestamp,
+) -> Result<Url, JourneyError> {
+    let Departure { connection: stored, purpose, browser, ask, parameters } = departure;
+    let provider = resolve_provider(app, context, stored, now).await?;
+    let state: LoginState = app.entropy.secret(STATE_PREFIX);
+    // RFC 7636 §4.1: 43 to 128 unreserved characters; 256 random bits in base64url are 43.
+    let verifier: CodeVerifier = app.entropy.secret("");
+    let nonce = app.entropy.id::<()>("", 32).to_string();
+    let redirect_uri = context.base.join(CALLBACK_PATH);
+    let request = connectors::AuthorizeRequest {
+        purpose: ask,
+        parameters,
+        redirect_uri: &redirect_uri,
+        state: &state,
+        nonce: &nonce,
+        code_verifier: &verifier,
+    };
+    let target = authorize_url(&provider, &request);
+    let luggage = Luggage { verifier, nonce, redirect_uri, scopes: target.scopes };
+    let keys = app.tenant_keys(context.tenant_id(), now).await?;
+    let connection_id = &stored.connection.id;
+    let state = state.hashed();
+    let record = ProviderState {
+        connection_id: connection_id.clone(),
+        purpose: serde_json::to_string(&purpose).map_err(StoreError::from)?,
+        sealed_verifier: luggage.seal(&keys, context, connection_id, &state, &*app.entropy)?,
+    };
+    let mut tx = app.store.write().await?;
+    let until = now.saturating_add(JOURNEY_TIMEOUT);
+    let browser = browser.hashed();
+    provider_states::insert(&mut tx, context.tenant_id(), &state, &browser, &record, until).await?;
+    tx.commit().await?;
+    Ok(target.url)
+}
+
+/// A browser that came back with an account.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What it was sent for.
+    pub purpose: JourneyPurpose,
+    /// By which connection.
+    pub connection: Connection,
+    /// The provider.
+    pub provider: Provider,
+    /// Whose account it is there.
+    pub account: ProviderAccount,
+    /// The tokens.
+    pub reply: TokenReply,
+    /// What was granted; what was asked for, if the answer names nothing (RFC 6749 §5.1).
+    pub scopes: ScopeSet,
+}
+
+/// A browser that came back with nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct ArrivalError {
+    /// What it was sent for, if it is known to us at all.
+    pub purpose: Option<JourneyPurpose>,
+    /// By which connection, if that still exists.
+    pub connection: Option<Box<Connection>>,
+    /// What is wrong.
+    #[source]
+    pub cause: ArrivalCause,
+}
+
+/// Why a browser came back with nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrivalCause {
+    /// No browser was sent with this state, or another one, or it took too long, or it has come
+    /// back before.
+    #[error("the state is not one that this browser was sent with")]
+    UnknownState,
+    /// The connection was deleted meanwhile.
+    #[error("the connection does not exist any more")]
+    ConnectionGone,
+    /// The answer brings no code that may be redeemed.
+    #[error(transparent)]
+    Callback(#[from] CallbackFault),
+    /// The provider cannot be called.
+    #[error(transparent)]
+    Journey(#[from] JourneyError),
+    /// A request could not be made.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Nobody answered.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    /// The code was not redeemed.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
+    /// The provider's keys cannot be had.
+    #[error("the provider's keys cannot be read")]
+    Keys(#[from] DocumentError),
+    /// The ID token is not accepted.
+    #[error(transparent)]
+    IdToken(#[from] IdTokenError),
+    /// The account cannot be told.
+    #[error(transparent)]
+    Account(#[from] AccountFault),
+    /// The database or a key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl From<StoreError> for ArrivalCause {
+    fn from(error: StoreError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+impl ArrivalCause {
+    /// Whether the person said no, rather than something having gone wrong.
+    pub fn is_denial(&self) -> bool {
+        matches!(self, Self::Callback(CallbackFault::Denied))
+    }
+
+    /// Whether the same may well succeed a little later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Outbound(_) | Self::Keys(_) | Self::Key(_) => true,
+            Self::Journey(error) => match error {
+                JourneyError::Discovery(_) | JourneyError::Key(_) => true,
+                JourneyError::NotAProvider | JourneyError::Options(_) => false,
+            },
+            Self::Token(fault) => match fault {
+                TokenFault::Passing { .. } => true,
+                TokenFault::Permanent { .. } | TokenFault::ClientRejected { .. } => false,
+            },
+            Self::Account(fault) => match fault {
+                AccountFault::Passing { .. } => true,
+                AccountFault::IdTokenMissing
+                | AccountFault::Refused(_)
+                | AccountFault::Malformed
+                | AccountFault::SubjectMissing
+                | AccountFault::SubjectMismatch => false,
+            },
+            Self::UnknownState
+            | Self::ConnectionGone
+            | Self::Callback(_)
+            | Self::Request(_)
+            | Self::IdToken(_) => false,
+        }
+    }
+}
+
+/// Steps 3 and 4: ends the journey. `parameters` are the callback's, repetitions included.
+///
+/// The code is redeemed in a task that outlives the caller: a browser that hangs up meanwhile must
+/// not leave tokens behind that nobody knows of.
+pub async fn arrive(
+    app: &Arc<App>,
+    context: &Context,
+    browser: &BrowserToken,
+    parameters: &[(String, String)],
+    now: Timestamp,
+) -> Result<Arrival, ArrivalError> {
+    let unknown = |cause| ArrivalError { purpose: None, connection: None, cause };
+    let (state, record) = consume(app, context, browser, parameters, now).await.map_err(unknown)?;
+    let purpose: JourneyPurpose = serde_json::from_str(&record.purpose)
+        .map_err(|error| unknown(StoreError::from(error).into()))?;
+    let stored = find_connection(app, context, &record).await;
+    let connection = stored.as_ref().ok().map(|stored| Box::new(stored.connection.clone()));
+    let failed = |cause| ArrivalError { purpose: Some(purpose.clone()), connection, cause };
+    let ended = match stored {
+        Ok(stored) => redeem(app, context, stored, &record, &state, parameters, now).await,
+        Err(cause) => Err(cause),
+    };
+    match ended {
+        Ok((connection, provider, redeemed)) => {
+            let redemption::Redeemed { account, reply, scopes } = redeemed;
+            Ok(Arrival { purpose, connection, provider, account, reply, scopes })
+        }
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+/// Takes the journey of a state out, so that it ends once.
+async fn consume(
+    app: &App,
+    context: &Context,
+    browser: &BrowserToken,
+    parameters: &[(String, String)],
+    now: Timestamp,
+) -> Result<(Hashed<kind::LoginState>, ProviderState), ArrivalCause> {
+    let mut states = parameters.iter().filter(|(name, _)| name == "state");
+    // RFC 6749 §3.1: response parameters MUST NOT be included more than once.
+    let (Some((_, state)), None) = (states.next(), states.next()) else {
+        return Err(ArrivalCause::UnknownState);
+    };
+    let state = LoginState::new(state.as_str()).hashed();
+    let mut tx = app.store.write().await?;
+    let tenant = context.tenant_id();
+    let record = provider_states::consume(&mut tx, tenant, &state, &browser.hashed(), now).await?;
+    tx.commit().await?;
+    Ok((state, record.ok_or(ArrivalCause::UnknownState)?))
+}
+
+async fn find_connection(
+    app: &App,
+    context: &Context,
+    record: &ProviderState,
+) -> Result<StoredConnection, ArrivalCause> {
+    let mut read = app.store.read().await?;
+    let found = connections::find(&mut read, context.tenant_id(), &record.connection_id).await?;
+    found.ok_or(ArrivalCause::ConnectionGone)
+}
+
+async fn redeem(
+    app: &Arc<App>,
+    context: &Context,
+    stored: StoredConnection,
+    record: &ProviderState,
+    state: &Hashed<kind::LoginState>,
+    parameters: &[(String, String)],
+    now: Timestamp,
+) -> Result<(Connection, Provider, redemption::Redeemed), ArrivalCause> {
+    let keys = app.tenant_keys(context.tenant_id(), now).await?;
+    let sealed = &record.sealed_verifier;
+    let luggage = Luggage::open(&keys, context, &stored.connection.id, state, sealed)?;
+    let provider = resolve_provider(app, context, &stored, now).await?;
+    let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let code = read_callback(&provider, pairs)?;
+    let task = {
+        let app = Arc::clone(app);
+        async move {
+            let redeemed = redemption::redeem(&app, &provider, luggage, &code, now).await;
+            redeemed.map(|redeemed| (stored.connection, provider, redeemed))
+        }
+    };
+    match app.detach(task).await {
+        Ok(ended) => ended,
+        // Nobody cancels the task; if it panicked, so does its owner.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// The provider of a connection, ready to be called: its secret opened, its discovery document read.
+pub async fn resolve_provider(
+    app: &App,
+    context: &Context,
+    stored: &StoredConnection,
+    now: Timestamp,
+) -> Result<Provider, JourneyError> {
+    let StoredConnection { connection, sealed_secret } = stored;
+    let strategy = match &connection.strategy {
+        Strategy::Database => return Err(JourneyError::NotAProvider),
+        Strategy::Provider(strategy) => strategy,
+    };
+    let secret = match sealed_secret {
+        None => None,
+        Some(sealed) => {
+            let tenant = context.tenant_id();
+            let keys = app.tenant_keys(tenant, now).await?;
+            Some(connection_secret::open(&keys, tenant, &connection.id, sealed)?)
+        }
+    };
+    let metadata = discover(app, connection, strategy, now).await?;
+    let options = &connection.options;
+    Ok(Provider::resolve(&app.catalogue, strategy, options, secret, metadata.as_deref())?)
+}
+
+async fn discover(
+    app: &App,
+    connection: &Connection,
+    strategy: &str,
+    now: Timestamp,
+) -> Result<Option<Arc<ProviderMetadata>>, JourneyError> {
+    if !app.catalogue.get(strategy).is_some_and(|spec| spec.discovery) {
+        return Ok(None);
+    }
+    let options = &connection.options;
+    let Some(url) = Provider::discovery_url(options)? else { return Ok(None) };
+    let issuer = options.get("issuer").and_then(Value::as_str);
+    match app.provider_documents.metadata(&app.outbound, &url, issuer, now).await {
+        Ok(metadata) => Ok(Some(metadata)),
+        // The operator may have left a copy with the connection for such times.
+        Err(error) if options.contains_key("oidc_metadata") => {
+            tracing::warn!(%error, connection = connection.name, "discovery failed");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,104 @@
+//! From an authorization code to an account.
+
+use connectors::{
+    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, TokenReply,
+    code_request, emails_request, read_account, read_token_reply, userinfo_request,
+};
+use protocol::oauth::scope::ScopeSet;
+use protocol::oidc::id_token::{ExpectedIdToken, IdTokenError, ProviderIdentity};
+use protocol::secret::{AuthorizationCode, ProviderIdToken};
+use protocol::time::Timestamp;
+
+use super::ArrivalCause;
+use super::luggage::Luggage;
+use crate::app::App;
+use crate::outbound::{Answer, OutboundError};
+use crate::provider_documents::Wanted;
+
+/// What a code was worth.
+pub(super) struct Redeemed {
+    pub(super) account: ProviderAccount,
+    pub(super) reply: TokenReply,
+    pub(super) scopes: ScopeSet,
+}
+
+/// Redeems a code and finds out whose account it is about.
+pub(super) async fn redeem(
+    app: &App,
+    provider: &Provider,
+    luggage: Luggage,
+    code: &AuthorizationCode,
+    now: Timestamp,
+) -> Result<Redeemed, ArrivalCause> {
+    let Luggage { verifier, nonce, redirect_uri, scopes: asked } = luggage;
+    let request = code_request(provider, code, &redirect_uri, &verifier)?;
+    let answer = send(app, request).await?;
+    let reply = read_token_reply(provider, &as_reply(&answer))?;
+    let identity = match &reply.id_token {
+        Some(token) if provider.expects_id_token() => {
+            // A nonce goes out with the scope that asks for an ID token, and only then.
+            let nonce = asked.contains("openid").then_some(nonce.as_str());
+            Some(verify(app, provider, token, nonce, now).await?)
+        }
+        // Where no ID token is relied on, one that comes along is nobody's word.
+        Some(_) | None => None,
+    };
+    let account = account(app, provider, &reply, identity.as_ref()).await?;
+    let scopes = reply.scopes.clone().unwrap_or(asked);
+    Ok(Redeemed { account, reply, scopes })
+}
+
+async fn account(
+    app: &App,
+    provider: &Provider,
+    reply: &TokenReply,
+    identity: Option<&ProviderIdentity>,
+) -> Result<ProviderAccount, ArrivalCause> {
+    let userinfo = match &provider.endpoints.userinfo {
+        Some(_) => Some(send(app, userinfo_request(provider, &reply.access_token)?).await?),
+        None => None,
+    };
+    let emails = match &provider.endpoints.emails {
+        Some(_) => Some(send(app, emails_request(provider, &reply.access_token)?).await?),
+        None => None,
+    };
+    let replies = AccountReplies {
+        id_token: identity,
+        userinfo: userinfo.as_ref().map(as_reply),
+        emails: emails.as_ref().map(as_reply),
+    };
+    Ok(read_account(provider, &replies)?)
+}
+
+/// Verifies an ID token. The key that signed it may be younger than the key set that we have.
+async fn verify(
+    app: &App,
+    provider: &Provider,
+    token: &ProviderIdToken,
+    nonce: Option<&str>,
+    now: Timestamp,
+) -> Result<ProviderIdentity, ArrivalCause> {
+    let (Some(issuer), Some(jwks)) = (&provider.endpoints.issuer, &provider.endpoints.jwks) else {
+        return Err(IdTokenError::UnknownKey.into());
+    };
+    let attempt = async |wanted| {
+        let documents = &app.provider_documents;
+        let keys = documents.keys(&app.outbound, jwks.url(), wanted, now).await?;
+        let client_id = &provider.client_id;
+        let expected = ExpectedIdToken { issuer, client_id, nonce, keys: &keys, now };
+        Ok(ProviderIdentity::verify(token, &expected)?)
+    };
+    match attempt(Wanted::Recent).await {
+        Err(ArrivalCause::IdToken(IdTokenError::UnknownKey)) => attempt(Wanted::Newer).await,
+        verified => verified,
+    }
+}
+
+async fn send(app: &App, request: ProviderRequest) -> Result<Answer, OutboundError> {
+    app.outbound.send(request.map(RequestBody::into_bytes)).await
+}
+
+fn as_reply(answer: &Answer) -> Reply<'_> {
+    let Answer { status, headers, body } = answer;
+    Reply { status: *status, headers, body }
+}
