@@ -53,6 +53,19 @@ pub struct Spec {
     pub(crate) account: AccountSpec,
 }
 
+impl Spec {
+    /// How long an access token is believed to live when the provider did not
+    /// say, or said something absurd.
+    pub fn assumed_lifetime(&self) -> Duration {
+        self.token.assumed_lifetime
+    }
+
+    /// Whether a connection needs to name no endpoints: the provider's are known.
+    pub fn knows_its_endpoints(&self) -> bool {
+        self.endpoints.token.is_some()
+    }
+}
+
 /// Names a module of `quirks`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -17,6 +17,12 @@ pub const PASSWORD_BYTES_MAX: usize = 128;
 /// A new password is no shorter, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 8;
 
+/// Whether a new password may be taken. A longer one would be cut by other servers; here it is refused.
+pub(crate) fn is_acceptable(password: &Password) -> bool {
+    let text = password.expose();
+    text.chars().count() >= PASSWORD_CHARS_MIN && text.len() <= PASSWORD_BYTES_MAX
+}
+
 /// Hashes and verifies passwords on threads of their own.
 pub struct PasswordHashing {
     slots: Arc<Semaphore>,
@@ -70,7 +76,7 @@ impl PasswordHashing {
             let Some(hash) = hash else {
                 let decoy: PasswordHash =
                     argon2id()?.hash_password_with_salt(password.expose().as_bytes(), &[0; 16])?;
-                drop(decoy);
+                std::hint::black_box(decoy);
                 return Ok(false);
             };
             let hash = PasswordHash::new(&hash)?;

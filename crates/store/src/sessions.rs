@@ -75,3 +75,13 @@ pub async fn delete_for_user(tx: &mut WriteTx, tenant: &TenantId, user_id: &User
     let sql = "DELETE FROM sessions WHERE tenant = $1 AND user_id = $2";
     tx.execute(sql, vec![tenant.into(), user_id.into()]).await
 }
+
+/// Ends every session of people who came by a connection.
+pub async fn delete_for_connection(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    connection: &str,
+) -> Result<u64> {
+    let sql = "DELETE FROM sessions WHERE tenant = $1 AND connection = $2";
+    tx.execute(sql, vec![tenant.into(), connection.into()]).await
+}

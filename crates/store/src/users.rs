@@ -66,10 +66,64 @@ pub async fn page(
     all(&q.rows(sql, vec![tenant.into(), offset.into(), limit.into()]).await?)
 }
 
+/// A page of the users who have an identity of a connection, oldest first.
+pub async fn page_for_connection(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    connection_id: &ConnectionId,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<User>> {
+    let sql = "SELECT * FROM user_details WHERE tenant = $1 AND user_id IN \
+        (SELECT u.user_id FROM users u WHERE u.tenant = $1 AND u.user_id IN \
+        (SELECT i.user_id FROM identities i WHERE i.tenant = $1 AND i.connection_id = $2) \
+        ORDER BY u.created_at, u.user_id LIMIT $4 OFFSET $3) \
+        ORDER BY created_at, user_id, position";
+    let args = vec![tenant.into(), connection_id.into(), offset.into(), limit.into()];
+    all(&q.rows(sql, args).await?)
+}
+
+/// How many users have an identity of a connection.
+pub async fn count_for_connection(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    connection_id: &ConnectionId,
+) -> Result<i64> {
+    let sql = "SELECT COUNT(DISTINCT user_id) AS total FROM identities \
+        WHERE tenant = $1 AND connection_id = $2";
+    let row = q.row(sql, vec![tenant.into(), connection_id.into()]).await?;
+    row.map_or(Ok(0), |row| row.int("total"))
+}
+
 /// How many users a tenant has.
 pub async fn count(q: &mut impl Query, tenant: &TenantId) -> Result<i64> {
     let sql = "SELECT COUNT(*) AS total FROM users WHERE tenant = $1";
     q.row(sql, vec![tenant.into()]).await?.map_or(Ok(0), |row| row.int("total"))
+}
+
+/// What an exchange needs to know of a user.
+#[derive(Debug)]
+pub struct Standing {
+    /// Whether nobody may act for the user.
+    pub blocked: bool,
+    /// The random bytes that records of the user are sealed with.
+    pub share: UserShare,
+}
+
+/// The standing of a user: one small read, because every exchange asks.
+pub async fn standing(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    user_id: &UserId,
+) -> Result<Option<Standing>> {
+    let sql = "SELECT blocked, user_share FROM users WHERE tenant = $1 AND user_id = $2";
+    match q.row(sql, vec![tenant.into(), user_id.into()]).await? {
+        None => Ok(None),
+        Some(row) => {
+            let share = UserShare::new(row.array("user_share")?);
+            Ok(Some(Standing { blocked: row.bool("blocked")?, share }))
+        }
+    }
 }
 
 /// The random bytes that records of the user are sealed with.
@@ -151,6 +205,19 @@ pub async fn update_identity(
 pub async fn delete(tx: &mut WriteTx, tenant: &TenantId, user_id: &UserId) -> Result<u64> {
     let sql = "DELETE FROM users WHERE tenant = $1 AND user_id = $2";
     tx.execute(sql, vec![tenant.into(), user_id.into()]).await
+}
+
+/// Removes the users who have no identity but those of a connection.
+pub async fn delete_known_by_connection_alone(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    connection_id: &ConnectionId,
+) -> Result<u64> {
+    let sql = "DELETE FROM users WHERE tenant = $1 \
+        AND user_id IN (SELECT user_id FROM identities WHERE tenant = $1 AND connection_id = $2) \
+        AND NOT EXISTS (SELECT 1 FROM identities other WHERE other.tenant = users.tenant \
+        AND other.user_id = users.user_id AND other.connection_id <> $2)";
+    tx.execute(sql, vec![tenant.into(), connection_id.into()]).await
 }
 
 async fn insert_identity(

@@ -1,0 +1,220 @@
+//! Administers clients: load, apply, check, save and audit, in one transaction.
+
+mod change;
+mod rules;
+mod secrets;
+
+use std::collections::HashMap;
+
+use model::client::Client;
+use model::ids::ClientId;
+use model::log_event::LogEventKind;
+use protocol::oauth::scope::ScopeSet;
+use protocol::secret::ClientSecret;
+use protocol::time::Timestamp;
+use serde_json::json;
+use store::clients::StoredClient;
+use store::{Query, StoreError, clients};
+
+pub use change::{ClientChange, ending_refresh_tokens};
+pub use secrets::reveal;
+
+use crate::administrator::Administrator;
+use crate::app::App;
+use crate::change::Change;
+use crate::client_auth::store_secret;
+use crate::context::Context;
+use crate::invalid::Invalid;
+use crate::keys::KeyError;
+
+/// Why a client is not made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no such client.
+    #[error("the client does not exist")]
+    Unknown,
+    /// The record cannot be so.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The client may do at the Management API what the caller may not.
+    #[error("the client holds scopes that the caller lacks: {lacking}")]
+    BeyondCaller {
+        /// What the caller lacks.
+        lacking: ScopeSet,
+    },
+    /// The client is public and has no secret.
+    #[error("the client has no secret")]
+    NoSecret,
+    /// The database or a key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl From<StoreError> for ClientError {
+    fn from(error: StoreError) -> Self {
+        Self::Key(error.into())
+    }
+}
+
+/// A client with its secret in clear, as it is shown once.
+#[derive(Debug)]
+pub struct ClientWithSecret {
+    /// The record.
+    pub client: Client,
+    /// The secret; public clients have none.
+    pub secret: Option<ClientSecret>,
+}
+
+/// Makes a client. Its secret is minted, unless one was chosen.
+pub async fn create(
+    app: &App,
+    context: &Context,
+    by: &Administrator,
+    mut change: ClientChange,
+    chosen: Option<ClientSecret>,
+    now: Timestamp,
+) -> Result<ClientWithSecret, ClientError> {
+    let tenant = context.tenant_id();
+    canonicalize(context, &mut change);
+    let client = change::initial(app.entropy.id("", 32), change);
+    rules::check(&client)?;
+    let keys = app.tenant_keys(tenant, now).await?;
+    let secret = match chosen {
+        None if client.is_public() => None,
+        None => Some(secrets::mint(app)),
+        Some(chosen) => Some(chosen),
+    };
+    let stored_secret = secrets::after_change(app, context, &keys, &client, None, secret.as_ref())?;
+    let stored = StoredClient { client, secret: stored_secret };
+    let mut tx = app.store.write().await?;
+    rules::check_references(&mut tx, context, &stored.client).await?;
+    clients::insert(&mut tx, tenant, &stored, now).await?;
+    by.event(LogEventKind::ManagementWrite, context)
+        .describe("Create a client")
+        .details(target(&stored.client))
+        .write(app, &mut tx, context, now)
+        .await?;
+    tx.commit().await?;
+    Ok(ClientWithSecret { client: stored.client, secret })
+}
+
+/// Changes a client, and its secret if one is given.
+pub async fn update(
+    app: &App,
+    context: &Context,
+    by: &Administrator,
+    client_id: &ClientId,
+    mut change: ClientChange,
+    chosen: Option<ClientSecret>,
+    now: Timestamp,
+) -> Result<StoredClient, ClientError> {
+    let tenant = context.tenant_id();
+    canonicalize(context, &mut change);
+    let keys = app.tenant_keys(tenant, now).await?;
+    let mut changed: Vec<String> = change.names().into_iter().map(str::to_owned).collect();
+    changed.extend(chosen.as_ref().map(|_| "client_secret".to_owned()));
+    let mut tx = app.store.write().await?;
+    let found = clients::find_for_update(&mut tx, tenant, client_id).await?;
+    let StoredClient { mut client, secret } = found.ok_or(ClientError::Unknown)?;
+    if chosen.is_some() {
+        secrets::check_reach(&mut tx, context, by, client_id).await?;
+    }
+    change.apply(&mut client);
+    rules::check(&client)?;
+    rules::check_references(&mut tx, context, &client).await?;
+    let secret = secrets::after_change(app, context, &keys, &client, secret, chosen.as_ref())?;
+    let stored = StoredClient { client, secret };
+    clients::update(&mut tx, tenant, &stored, now).await?;
+    let mut details = target(&stored.client);
+    details["changed"] = json!(changed);
+    by.event(LogEventKind::ManagementWrite, context)
+        .describe("Update a client")
+        .details(details)
+        .write(app, &mut tx, context, now)
+        .await?;
+    tx.commit().await?;
+    Ok(stored)
+}
+
+/// Replaces the secret of a client by a fresh one. The old one is worth nothing from now on.
+pub async fn rotate_secret(
+    app: &App,
+    context: &Context,
+    by: &Administrator,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<ClientWithSecret, ClientError> {
+    let tenant = context.tenant_id();
+    let keys = app.tenant_keys(tenant, now).await?;
+    let fresh = secrets::mint(app);
+    let mut tx = app.store.write().await?;
+    let found = clients::find_for_update(&mut tx, tenant, client_id).await?;
+    let client = found.ok_or(ClientError::Unknown)?.client;
+    if client.is_public() {
+        return Err(ClientError::NoSecret);
+    }
+    secrets::check_reach(&mut tx, context, by, client_id).await?;
+    let secret = Some(store_secret(&keys, tenant, client_id, &fresh, &*app.entropy)?);
+    let stored = StoredClient { client, secret };
+    clients::update(&mut tx, tenant, &stored, now).await?;
+    by.event(LogEventKind::ManagementWrite, context)
+        .describe("Rotate a client secret")
+        .details(target(&stored.client))
+        .write(app, &mut tx, context, now)
+        .await?;
+    tx.commit().await?;
+    Ok(ClientWithSecret { client: stored.client, secret: Some(fresh) })
+}
+
+/// Removes a client with its grants and what was issued to it; the accounts that people connected
+/// through it stay. Answers `false` if there was none.
+pub async fn delete(
+    app: &App,
+    context: &Context,
+    by: &Administrator,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<bool, ClientError> {
+    let tenant = context.tenant_id();
+    let mut tx = app.store.write().await?;
+    let Some(stored) = clients::find_for_update(&mut tx, tenant, client_id).await? else {
+        return Ok(false);
+    };
+    clients::delete(&mut tx, tenant, client_id).await?;
+    by.event(LogEventKind::ManagementWrite, context)
+        .describe("Delete a client")
+        .details(target(&stored.client))
+        .write(app, &mut tx, context, now)
+        .await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// The Custom API Clients of the tenant: which client a resource server is, by the identifier in its
+/// stored form. Of several, the oldest.
+pub async fn resource_server_clients(
+    q: &mut impl Query,
+    context: &Context,
+) -> Result<HashMap<String, ClientId>, StoreError> {
+    let clients = clients::list(q, context.tenant_id()).await?;
+    let newest_first = clients.into_iter().rev().filter_map(|stored| {
+        let Client { client_id, resource_server_identifier, .. } = stored.client;
+        resource_server_identifier.map(|identifier| (identifier, client_id))
+    });
+    Ok(newest_first.collect())
+}
+
+/// Audiences as the caller names them become those that are stored.
+fn canonicalize(context: &Context, change: &mut ClientChange) {
+    let canonical = |audience: &mut String| *audience = context.tenant.canonical_audience(audience);
+    if let Change::Set(identifier) = &mut change.resource_server_identifier {
+        canonical(identifier);
+    }
+    if let Change::Set(settings) = &mut change.refresh_token {
+        settings.policies.iter_mut().flatten().for_each(|policy| canonical(&mut policy.audience));
+    }
+}
+
+fn target(client: &Client) -> serde_json::Value {
+    json!({ "client": { "client_id": client.client_id, "name": client.name } })
+}

@@ -1,0 +1,173 @@
+//! The options of a connection: checked, completed, and parted from their secret.
+
+use connectors::{MetadataError, OptionsError, Provider, Reply, read_metadata};
+use http::{Request, header};
+use model::connection::{Connection, Strategy};
+use model::ids::TenantId;
+use protocol::secret::ClientSecret;
+use serde_json::{Map, Value};
+use store::connections::StoredConnection;
+use url::Url;
+use vault::seal::Sealed;
+
+use crate::app::App;
+use crate::connection_secret;
+use crate::entropy::Entropy;
+use crate::invalid::Invalid;
+use crate::keys::{KeyError, TenantKeys};
+use crate::outbound::{Outbound, OutboundError};
+
+/// The option that holds our client secret at the provider.
+pub const CLIENT_SECRET: &str = "client_secret";
+/// The option that keeps the provider's own description of itself.
+const METADATA: &str = "oidc_metadata";
+
+/// Why a discovery document could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The request cannot be made.
+    #[error("the discovery URL is no target: {0}")]
+    Target(#[from] http::Error),
+    /// There was no answer.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    /// The answer is of no use.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The document cannot be kept.
+    #[error("the discovery document cannot be kept: {0}")]
+    Document(#[from] serde_json::Error),
+}
+
+/// Why options are not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OptionsRefused {
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+}
+
+/// Checks options, and adds the provider's own description where they name a place to read it.
+pub(super) async fn complete(
+    app: &App,
+    strategy: &Strategy,
+    mut options: Map<String, Value>,
+) -> Result<Map<String, Value>, OptionsRefused> {
+    let name = match strategy {
+        Strategy::Database => return check_database(options),
+        Strategy::Provider(name) => name,
+    };
+    let discovers = app.catalogue.get(name).is_some_and(|spec| spec.discovery);
+    let is_described = options.get(METADATA).is_some_and(|kept| !is_empty(kept));
+    if discovers && !is_described {
+        let url = Provider::discovery_url(&options).map_err(|error| invalid(&error))?;
+        if let Some(url) = url {
+            let issuer = options.get("issuer").and_then(Value::as_str);
+            let document = discover(&app.outbound, &url, issuer).await?;
+            options.insert(METADATA.to_owned(), document);
+        }
+    }
+    check_provider(app, name, &options)?;
+    Ok(options)
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+}
+
+async fn discover(
+    outbound: &Outbound,
+    url: &Url,
+    issuer: Option<&str>,
+) -> Result<Value, DiscoveryError> {
+    let request = Request::get(url.as_str()).header(header::ACCEPT, "application/json");
+    let answer = outbound.send(request.body(Vec::new())?).await?;
+    let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
+    Ok(serde_json::to_value(read_metadata(url, issuer, &reply)?)?)
+}
+
+/// Whether the options describe a provider that we may call.
+fn check_provider(app: &App, name: &str, options: &Map<String, Value>) -> Result<(), Invalid> {
+    let secret = options.get(CLIENT_SECRET);
+    if secret.is_some_and(|secret| !secret.is_string() && !secret.is_null()) {
+        return Err(Invalid::new("options.client_secret", "it is not a string"));
+    }
+    let secret = secret.and_then(Value::as_str).map(ClientSecret::new);
+    let is_known = app.catalogue.get(name).is_some_and(|spec| spec.knows_its_endpoints());
+    let provider = match Provider::resolve(&app.catalogue, name, options, secret, None) {
+        Ok(provider) => provider,
+        // A connection to a known provider may be made before we are registered there; it is of no
+        // use until then.
+        Err(OptionsError::Missing(_)) if is_known => return Ok(()),
+        Err(error) => return Err(invalid(&error)),
+    };
+    let endpoints = &provider.endpoints;
+    let called = [
+        Some(&endpoints.token),
+        endpoints.userinfo.as_ref(),
+        endpoints.emails.as_ref(),
+        endpoints.revocation.as_ref(),
+        endpoints.jwks.as_ref(),
+    ];
+    // What leads to an inner address is told now; each call is checked again when it is made.
+    match called.into_iter().flatten().find(|called| app.outbound.check(called.url()).is_err()) {
+        None => Ok(()),
+        Some(_) => Err(Invalid::new("options", "an endpoint has an address that is not allowed")),
+    }
+}
+
+fn invalid(error: &OptionsError) -> Invalid {
+    Invalid::new("options", error.to_string())
+}
+
+/// Options of a database that would let somebody else decide about passwords are not served.
+fn check_database(options: Map<String, Value>) -> Result<Map<String, Value>, OptionsRefused> {
+    let unserved = ["enabledDatabaseCustomization", "import_mode"];
+    let is_on = |name: &&str| options.get(*name).and_then(Value::as_bool).unwrap_or(false);
+    match unserved.into_iter().find(is_on) {
+        None => Ok(options),
+        Some(name) => {
+            let property = format!("options.{name}");
+            Err(Invalid::new(property, "custom databases are not supported").into())
+        }
+    }
+}
+
+/// Whether people may connect accounts of it: there must be a provider to connect to.
+pub(super) fn check_purposes(connection: &Connection) -> Result<(), Invalid> {
+    match connection.strategy {
+        Strategy::Database if connection.connected_accounts.active => {
+            let why = "connected accounts are not supported for this connection";
+            Err(Invalid::new("connected_accounts", why))
+        }
+        Strategy::Database | Strategy::Provider(_) => Ok(()),
+    }
+}
+
+/// Takes the client secret out of the options and seals it.
+pub(super) fn take_secret(
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    connection: &mut Connection,
+    entropy: &dyn Entropy,
+) -> Result<Option<Sealed>, KeyError> {
+    match connection.options.remove(CLIENT_SECRET) {
+        Some(Value::String(secret)) if !secret.is_empty() => {
+            let secret = ClientSecret::new(secret);
+            connection_secret::seal(keys, tenant, &connection.id, &secret, entropy).map(Some)
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// The client secret of a connection.
+pub(super) fn open_secret(
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    stored: &StoredConnection,
+) -> Result<Option<ClientSecret>, KeyError> {
+    let id = &stored.connection.id;
+    let sealed = stored.sealed_secret.as_ref();
+    sealed.map(|sealed| connection_secret::open(keys, tenant, id, sealed)).transpose()
+}
