@@ -18,6 +18,7 @@ pub mod listen;
 mod oauth;
 pub mod pages;
 mod routes;
+mod visitor;
 
 use std::sync::Arc;
 

@@ -4,14 +4,25 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post};
 
-use crate::{AppState, account, cors, headers, oauth};
+use crate::{AppState, account, cors, headers, oauth, pages};
 
 /// The router of all surfaces.
 pub(crate) fn router(state: AppState) -> Router {
     Router::new()
+        .merge(browser())
         .merge(cross_origin().layer(from_fn_with_state(state.clone(), cors::cross_origin)))
         .layer(from_fn(headers::defaults))
         .with_state(state)
+}
+
+/// What a browser is led to: pages, redirects, form posts of our own.
+fn browser() -> Router<AppState> {
+    Router::new()
+        .route(
+            "/connected-accounts/connect",
+            get(pages::connect::show).post(pages::connect::decide),
+        )
+        .route("/assets/{name}", get(pages::assets::serve))
 }
 
 /// What applications call, from servers and from browsers of registered origins.
