@@ -13,18 +13,19 @@
 //! An attacker who begins and has a victim consent never sees the `connect_code`; a victim who begins
 //! and is led to the attacker's account has another browser at step 2 or 3.
 
+mod completion;
+
 use std::time::Duration;
 
 use connectors::Purpose as Asking;
-use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
 use model::ids::UserId;
 use model::log_event::LogEventKind;
 use protocol::jose::jwk::Thumbprint;
-use protocol::oauth::pkce::{self, CodeChallenge};
+use protocol::oauth::pkce::CodeChallenge;
 use protocol::oauth::redirect_uri::RedirectUri;
 use protocol::oauth::scope::ScopeSet;
-use protocol::secret::{AuthSession, BrowserToken, CodeVerifier, ConnectCode, Ticket};
+use protocol::secret::{AuthSession, BrowserToken, ConnectCode, Ticket};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -34,7 +35,6 @@ use store::{Query, StoreError, WriteTx, clients, connections, users};
 use url::Url;
 use vault::keyring::Purpose;
 use vault::seal::Place;
-use vault::tokenset::Tokens;
 
 use crate::app::App;
 use crate::audit::Event;
@@ -42,7 +42,9 @@ use crate::context::Context;
 use crate::keys::KeyError;
 use crate::my_account::AccountCaller;
 use crate::provider_journey::{self, Arrival, Departure, JourneyError, JourneyPurpose};
-use crate::tokensets::{self, Delivery, GivenAccount, TokensetError};
+use crate::tokensets::{Delivery, TokensetError};
+
+pub use completion::{Completion, complete};
 
 /// From beginning to completion.
 pub const CONNECT_LIFETIME: Duration = Duration::from_mins(5);
@@ -438,125 +440,6 @@ fn waiting_place<'a>(context: &'a Context, transaction: &'a ConnectTransaction) 
         field: "sealed_tokens",
         generation: 0,
     }
-}
-
-/// What an application brings to complete.
-#[derive(Debug)]
-pub struct Completion {
-    /// From the beginning.
-    pub auth_session: AuthSession,
-    /// From the browser.
-    pub connect_code: ConnectCode,
-    /// As at the beginning.
-    pub redirect_uri: String,
-    /// What the challenge was made of.
-    pub code_verifier: Option<CodeVerifier>,
-}
-
-/// Step 4: the application that began completes.
-pub async fn complete(
-    app: &App,
-    context: &Context,
-    caller: &AccountCaller,
-    completion: Completion,
-    now: Timestamp,
-) -> Result<ConnectedAccount, ConnectError> {
-    let tenant = context.tenant_id();
-    let mut tx = app.store.write().await?;
-    let session = completion.auth_session.hashed();
-    let Some((transaction, code)) =
-        connect_transactions::consume(&mut tx, tenant, &session, now).await?
-    else {
-        Event::new(LogEventKind::AccountConnectFailed, context)
-            .client(caller.client())
-            .user_id(caller.user_id().as_str())
-            .describe(ConnectError::Ended.to_string())
-            .write(app, &mut tx, context, now)
-            .await?;
-        tx.commit().await?;
-        return Err(ConnectError::Ended);
-    };
-    let checked = match code {
-        Some(code) => check_completion(&transaction, &code, caller, &completion),
-        None => Err(ConnectError::Mismatch("the browser has not returned")),
-    };
-    if let Err(error) = checked {
-        connect_failed(context, &transaction, &error.to_string())
-            .write(app, &mut tx, context, now)
-            .await?;
-        tx.commit().await?;
-        return Err(error);
-    }
-    let account = keep(app, &mut tx, context, &transaction, now).await?;
-    Event::new(LogEventKind::AccountConnected, context)
-        .client(caller.client())
-        .user_id(account.user_id.as_str())
-        .details(json!({
-            "connection": account.connection,
-            "connected_account": { "id": account.id, "idp_user_id": account.subject },
-        }))
-        .write(app, &mut tx, context, now)
-        .await?;
-    tx.commit().await?;
-    Ok(account)
-}
-
-/// Each binding alone refuses.
-fn check_completion(
-    transaction: &ConnectTransaction,
-    expected_code: &protocol::secret::Hashed<protocol::secret::kind::ConnectCode>,
-    caller: &AccountCaller,
-    completion: &Completion,
-) -> Result<(), ConnectError> {
-    let Completion { auth_session: _, connect_code, redirect_uri, code_verifier } = completion;
-    let remembered: Remembered = serde_json::from_str(&transaction.request)?;
-    let mismatch = |what| Err(ConnectError::Mismatch(what));
-    if transaction.user_id != *caller.user_id() {
-        return mismatch("another user");
-    }
-    if transaction.client_id != caller.client().client_id {
-        return mismatch("another client");
-    }
-    if remembered.jkt.as_ref() != caller.jkt() {
-        return mismatch("another key");
-    }
-    if connect_code.hashed() != *expected_code {
-        return mismatch("another connect_code");
-    }
-    if remembered.redirect_uri != *redirect_uri {
-        return mismatch("another redirect_uri");
-    }
-    let challenge = remembered.code_challenge.as_deref().map(CodeChallenge::parse).transpose();
-    let challenge = challenge.or(Err(ConnectError::Mismatch("the code_challenge")))?;
-    match pkce::redeem(challenge.as_ref(), code_verifier.as_ref()) {
-        Ok(_) => Ok(()),
-        Err(_) => mismatch("the code_verifier"),
-    }
-}
-
-/// Moves what waited into the vault.
-async fn keep(
-    app: &App,
-    tx: &mut WriteTx,
-    context: &Context,
-    transaction: &ConnectTransaction,
-    now: Timestamp,
-) -> Result<ConnectedAccount, ConnectError> {
-    let tenant = context.tenant_id();
-    let (Some(account), Some(sealed)) = (&transaction.account, &transaction.sealed_tokens) else {
-        return Err(ConnectError::Ended);
-    };
-    let account: GivenAccount = serde_json::from_str(account)?;
-    let keys = app.keys.of(tx, tenant, now).await?;
-    let share = users::share(tx, tenant, &transaction.user_id).await?;
-    let share = share.ok_or(TokensetError::UserGone)?;
-    let place = waiting_place(context, transaction);
-    let blob = keys.open(Purpose::Vault, Some(&share), &place, sealed)?;
-    let tokens = Tokens::from_blob(&blob).map_err(TokensetError::from)?;
-    let stored = connections::find(tx, tenant, &transaction.connection_id).await?;
-    let connection = stored.ok_or(ConnectError::Ended)?.connection;
-    let delivery = Delivery { connection, account, tokens };
-    Ok(tokensets::store(app, tx, context, &transaction.user_id, delivery, now).await?)
 }
 
 fn connect_failed(context: &Context, transaction: &ConnectTransaction, why: &str) -> Event {
