@@ -1,10 +1,13 @@
 //! Everything that the use cases work with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use connectors::Catalogue;
+use model::ids::TenantId;
+use model::tenant::Tenant;
 use protocol::time::Timestamp;
-use store::Database;
+use store::{Database, StoreError, tenants};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use vault::keyring::Kek;
@@ -12,9 +15,14 @@ use vault::keyring::Kek;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::keys::{KeyError, Keys, TenantKeys};
-use crate::origins::OriginCache;
 use crate::outbound::Outbound;
 use crate::passwords::PasswordHashing;
+use crate::provider_documents::ProviderDocuments;
+use crate::recent::Recent;
+use crate::refresh_flights::RefreshFlights;
+
+/// A change of configuration shows no later.
+const CONFIGURATION_KEPT: Duration = Duration::from_secs(1);
 
 /// The application. Handlers share one behind an [`Arc`].
 pub struct App {
@@ -33,7 +41,10 @@ pub struct App {
     /// Hashes passwords, a few at a time.
     pub passwords: PasswordHashing,
 
-    pub(crate) origins: OriginCache,
+    pub(crate) flights: RefreshFlights,
+    pub(crate) origins: Recent<TenantId, Vec<String>>,
+    tenants: Recent<String, Tenant>,
+    pub(crate) provider_documents: ProviderDocuments,
     tasks: TaskTracker,
 }
 
@@ -67,7 +78,10 @@ impl App {
             keys,
             passwords: PasswordHashing::new(),
 
-            origins: OriginCache::default(),
+            flights: RefreshFlights::default(),
+            origins: Recent::new(CONFIGURATION_KEPT),
+            tenants: Recent::new(CONFIGURATION_KEPT),
+            provider_documents: ProviderDocuments::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -77,10 +91,25 @@ impl App {
         self.clock.now()
     }
 
+    /// The tenant that answers at `host[:port]`.
+    pub async fn tenant_at(
+        &self,
+        authority: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Tenant>>, StoreError> {
+        let key = authority.to_owned();
+        if let Some(tenant) = self.tenants.get(&key, now) {
+            return Ok(Some(tenant));
+        }
+        let found = tenants::find_by_authority(&mut self.store.read().await?, authority).await?;
+        // A host that is nobody's is not remembered: anybody could fill the memory with such.
+        Ok(found.map(|tenant| self.tenants.put(key, tenant, now)))
+    }
+
     /// The keys of a tenant.
     pub async fn tenant_keys(
         &self,
-        tenant: &model::ids::TenantId,
+        tenant: &TenantId,
         now: Timestamp,
     ) -> Result<Arc<TenantKeys>, KeyError> {
         self.keys.of(&mut self.store.read().await?, tenant, now).await

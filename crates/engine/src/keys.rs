@@ -1,7 +1,6 @@
 //! The keys of the tenants: unwrapped for an hour at most, and the signing keys among them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::ids::TenantId;
@@ -15,6 +14,7 @@ use vault::seal::{OpenError, Place, SealError, Sealed, UserShare, open, seal};
 use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
+use crate::recent::Recent;
 
 /// An unwrapped key is in memory no longer.
 const KEPT: Duration = Duration::from_hours(1);
@@ -23,7 +23,7 @@ const KEPT: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub struct Keys {
     kek: Kek,
-    opened: RwLock<HashMap<TenantId, (Timestamp, Arc<TenantKeys>)>>,
+    opened: Recent<TenantId, TenantKeys>,
 }
 
 /// The keys of one tenant.
@@ -99,7 +99,7 @@ impl Keys {
             }
         }
         tx.commit().await?;
-        Ok(Self { kek, opened: RwLock::default() })
+        Ok(Self { kek, opened: Recent::new(KEPT) })
     }
 
     /// The keys of a tenant.
@@ -109,21 +109,13 @@ impl Keys {
         tenant: &TenantId,
         now: Timestamp,
     ) -> Result<Arc<TenantKeys>, KeyError> {
-        if let Some(keys) = self.opened_lately(tenant, now) {
+        if let Some(keys) = self.opened.get(tenant, now) {
             return Ok(keys);
         }
         let wrapped = store::keys::tenant_keys(q, tenant).await?;
         let signing = store::keys::signing_keys(q, tenant).await?;
-        let keys = Arc::new(TenantKeys::open_all(&self.kek, tenant, &wrapped, &signing)?);
-        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-        opened.insert(tenant.clone(), (now, Arc::clone(&keys)));
-        Ok(keys)
-    }
-
-    fn opened_lately(&self, tenant: &TenantId, now: Timestamp) -> Option<Arc<TenantKeys>> {
-        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-        let (since, keys) = opened.get(tenant)?;
-        (now.since(*since) < KEPT).then(|| Arc::clone(keys))
+        let keys = TenantKeys::open_all(&self.kek, tenant, &wrapped, &signing)?;
+        Ok(self.opened.put(tenant.clone(), keys, now))
     }
 
     /// Gives a new tenant a key for each purpose, and its first two signing keys.

@@ -41,6 +41,7 @@ mod pending;
 pub mod provider_documents;
 pub mod provider_journey;
 pub mod provider_login;
+mod recent;
 mod refresh_flights;
 pub mod refresh_grant;
 pub mod resource_servers;

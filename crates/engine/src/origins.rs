@@ -1,8 +1,6 @@
 //! The browser origins that the clients of a tenant registered.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use model::client::Client;
 use model::ids::TenantId;
@@ -12,16 +10,6 @@ use url::Url;
 
 use crate::app::App;
 use crate::context::Context;
-
-/// A change of a client shows no later.
-const KEPT: Duration = Duration::from_secs(1);
-
-/// The registered origins of tenants, as read lately.
-#[derive(Debug, Default)]
-pub(crate) struct OriginCache(RwLock<HashMap<TenantId, (Timestamp, Arc<Registered>)>>);
-
-#[derive(Debug, Default)]
-struct Registered(Vec<String>);
 
 /// Whether some client of the tenant registered an origin, as browsers send it. The tenant's own
 /// pages need no registration.
@@ -33,26 +21,20 @@ pub async fn is_registered(
 ) -> Result<bool, StoreError> {
     let registered = registered(app, context.tenant_id(), now).await?;
     let is_own = context.tenant.base_urls.iter().any(|base| base.origin() == origin);
-    Ok(is_own || registered.0.iter().any(|entry| matches(entry, origin)))
+    Ok(is_own || registered.iter().any(|entry| matches(entry, origin)))
 }
 
 async fn registered(
     app: &App,
     tenant: &TenantId,
     now: Timestamp,
-) -> Result<Arc<Registered>, StoreError> {
-    if let Some((since, registered)) =
-        app.origins.0.read().unwrap_or_else(PoisonError::into_inner).get(tenant)
-        && now.since(*since) < KEPT
-    {
-        return Ok(Arc::clone(registered));
+) -> Result<Arc<Vec<String>>, StoreError> {
+    if let Some(registered) = app.origins.get(tenant, now) {
+        return Ok(registered);
     }
     let clients = clients::list(&mut app.store.read().await?, tenant).await?;
     let origins = clients.iter().flat_map(|stored| of_client(&stored.client)).collect();
-    let registered = Arc::new(Registered(origins));
-    let mut cache = app.origins.0.write().unwrap_or_else(PoisonError::into_inner);
-    cache.insert(tenant.clone(), (now, Arc::clone(&registered)));
-    Ok(registered)
+    Ok(app.origins.put(tenant.clone(), origins, now))
 }
 
 /// `allowed_origins`, `web_origins`, and the origins of the callbacks.

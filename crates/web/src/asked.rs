@@ -1,7 +1,6 @@
 //! Who was asked, by whom, and when: read once, at the door.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -11,7 +10,6 @@ use engine::app::App;
 use engine::context::Context;
 use model::tenant::BaseUrl;
 use protocol::time::Timestamp;
-use store::tenants;
 
 use crate::AppState;
 
@@ -70,8 +68,8 @@ impl FromRequestParts<AppState> for Asked {
 async fn resolve(parts: &Parts, app: &App) -> Result<Asked, Unaddressed> {
     let now = app.now();
     let authority = authority(parts).ok_or(Unaddressed::UnknownHost)?;
-    let mut read = app.store.read().await.map_err(Unaddressed::Unavailable)?;
-    let tenant = tenants::find_by_authority(&mut read, &authority)
+    let tenant = app
+        .tenant_at(&authority, now)
         .await
         .map_err(Unaddressed::Unavailable)?
         .ok_or(Unaddressed::UnknownHost)?;
@@ -79,7 +77,7 @@ async fn resolve(parts: &Parts, app: &App) -> Result<Asked, Unaddressed> {
     let base = tenant.base_urls.iter().find(|base| base.authority() == authority).cloned();
     let base = base.ok_or(Unaddressed::UnknownHost)?;
     let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
-    let context = Context { tenant: Arc::new(tenant), base, ip, user_agent: user_agent(parts) };
+    let context = Context { tenant, base, ip, user_agent: user_agent(parts) };
     Ok(Asked { context, now })
 }
 
