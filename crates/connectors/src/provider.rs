@@ -116,7 +116,7 @@ impl Provider {
     /// How long an access token is believed to live when the provider did not
     /// say, or said something absurd.
     pub fn assumed_lifetime(&self) -> Duration {
-        self.spec.token.assumed_lifetime
+        self.spec.assumed_lifetime()
     }
 
     /// Whether the answer to a code must bring an ID token, which then vouches
