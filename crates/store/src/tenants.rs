@@ -25,6 +25,11 @@ pub async fn find(q: &mut impl Query, tenant: &TenantId) -> Result<Option<Tenant
     from_rows(&q.rows(sql, vec![tenant.into()]).await?)
 }
 
+/// Whether there is any tenant at all.
+pub async fn exist(q: &mut impl Query) -> Result<bool> {
+    Ok(q.row("SELECT tenant FROM tenants LIMIT 1", vec![]).await?.is_some())
+}
+
 /// Makes a tenant with its base URLs.
 pub async fn insert(tx: &mut WriteTx, tenant: &Tenant, now: Timestamp) -> Result<()> {
     let sql = "INSERT INTO tenants (tenant, settings, created_at) VALUES ($1, $2, $3)";

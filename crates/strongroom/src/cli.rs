@@ -1,0 +1,37 @@
+//! The commands. What each takes stands beside it.
+
+use clap::{Parser, Subcommand};
+
+use crate::logging::LogFormat;
+use crate::{dev, serve, tenant};
+
+/// An identity server with a vault for the tokens of your users' accounts elsewhere
+#[derive(Parser)]
+#[command(name = "strongroom", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine: server, an emulated provider, a demo
+    Dev(dev::Options),
+    /// Run the server
+    Serve(serve::Options),
+    /// Make tenants
+    Tenant {
+        #[command(subcommand)]
+        command: tenant::TenantCommand,
+    },
+}
+
+impl Command {
+    /// People read what `dev` says, machines what `serve` says.
+    pub(crate) fn log_format(&self) -> LogFormat {
+        match self {
+            Self::Dev(_) | Self::Tenant { .. } => LogFormat::ForPeople,
+            Self::Serve(_) => LogFormat::Json,
+        }
+    }
+}

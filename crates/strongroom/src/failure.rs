@@ -1,0 +1,151 @@
+//! Why a command failed: one sentence for the person, one code for the shell.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use connectors::CatalogueError;
+use engine::keys::KeyError;
+use model::tenant::InvalidBaseUrl;
+use store::StoreError;
+use web::pages::views::BrokenTranslation;
+
+use crate::dev::{DemoError, LocalCaError, PlaceError, SeedFileError};
+use crate::listeners::ListenError;
+use crate::seed::SeedError;
+use crate::serve::TlsFilesError;
+use crate::storage::KekLocationError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("the runtime did not start")]
+    Runtime(#[source] io::Error),
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
+    #[error("standard output cannot be written")]
+    Output(#[source] io::Error),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kek(#[from] KekLocationError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    SeedFile(#[from] SeedFileError),
+    #[error("the tenant cannot be seeded")]
+    Seed(#[from] SeedError),
+    #[error(transparent)]
+    LocalCa(#[from] LocalCaError),
+    #[error(transparent)]
+    TlsFiles(#[from] TlsFilesError),
+    #[error("the client for outbound calls cannot be set up")]
+    Outbound(#[source] reqwest::Error),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    #[error(transparent)]
+    Translation(#[from] BrokenTranslation),
+    #[error("the emulated provider did not start")]
+    Emulator(#[source] emulator::StartError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    #[error("{origin} is not an origin")]
+    Origin { origin: String, source: InvalidBaseUrl },
+    #[error("there is no tenant yet; make one with: strongroom tenant create NAME --base-url URL")]
+    NoTenant,
+    #[error("the tenant {name} or one of its hosts exists already")]
+    TenantExists { name: String },
+    #[error("no key-encryption key: pass --kek-file, or set {variable}")]
+    NoKek { variable: &'static str },
+}
+
+/// The exit codes that a command fails with; 2, a misused command line, is clap's.
+const FAILED: u8 = 1;
+const CONFIGURATION: u8 = 3;
+
+/// Tells the person, and the shell.
+pub(crate) fn exit(failure: &Failure) -> ExitCode {
+    let sentence = format!("error: {}\n", sentence(failure));
+    // If standard error is gone, there is nobody left to tell.
+    let _told = io::stderr().write_all(sentence.as_bytes());
+    ExitCode::from(failure.code())
+}
+
+/// An error with everything that caused it, in one line.
+fn sentence(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    // Some messages end with their cause already.
+    texts.dedup_by(|cause, text| text.ends_with(cause.as_str()));
+    texts.join(": ")
+}
+
+impl Failure {
+    /// Configuration is what the person can set otherwise.
+    fn code(&self) -> u8 {
+        match self {
+            Self::Listen(_)
+            | Self::Place(_)
+            | Self::Kek(_)
+            | Self::SeedFile(_)
+            | Self::LocalCa(_)
+            | Self::TlsFiles(_)
+            | Self::Origin { .. }
+            | Self::NoTenant
+            | Self::TenantExists { .. }
+            | Self::NoKek { .. }
+            | Self::Seed(SeedError::Occupied(_)) => CONFIGURATION,
+            Self::Store(error) | Self::Seed(SeedError::Store(error)) => store_code(error),
+            Self::Key(error) | Self::Seed(SeedError::Key(error)) => key_code(error),
+            Self::Seed(SeedError::Password(_))
+            | Self::Runtime(_)
+            | Self::Signals(_)
+            | Self::Output(_)
+            | Self::Outbound(_)
+            | Self::Catalogue(_)
+            | Self::Translation(_)
+            | Self::Emulator(_)
+            | Self::Demo(_) => FAILED,
+        }
+    }
+}
+
+fn store_code(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Open { .. } | StoreError::Schema(_) => CONFIGURATION,
+        _ => FAILED,
+    }
+}
+
+fn key_code(error: &KeyError) -> u8 {
+    match error {
+        KeyError::WrongKek { .. } | KeyError::Unwrap(_) => CONFIGURATION,
+        KeyError::Store(error) => store_code(error),
+        _ => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_tells_each_cause_once() {
+        let denied = || io::Error::other("denied");
+        assert_eq!(
+            sentence(&Failure::Output(denied())),
+            "standard output cannot be written: denied"
+        );
+        let wrong = KeyError::WrongKek { wanted: "a".to_owned(), given: "b".to_owned() };
+        let told = sentence(&Failure::Seed(SeedError::Key(wrong)));
+        assert_eq!(
+            told,
+            "the tenant cannot be seeded: the database is sealed with the key-encryption key a, \
+             and b was given"
+        );
+    }
+}

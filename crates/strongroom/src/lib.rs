@@ -1,0 +1,48 @@
+//! Configuration, wiring and the commands of the binary.
+//!
+//! Floor 6. `strongroom dev` ([`seed`] says what it finds in its tenant), `strongroom serve`,
+//! `strongroom tenant create`. Nothing here decides who may do what: it puts the parts together,
+//! listens, and says in one sentence why it cannot.
+
+mod cli;
+mod dev;
+mod failure;
+mod hardening;
+mod listeners;
+mod logging;
+pub mod seed;
+mod serve;
+mod signals;
+mod storage;
+mod tenant;
+mod tls;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::failure::{Failure, exit};
+
+/// The command line, from parsing to the exit code.
+pub fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    logging::start(command.log_format());
+    hardening::forbid_inspection();
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => exit(&failure),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            Command::Dev(options) => dev::run(options).await,
+            Command::Serve(options) => serve::run(options).await,
+            Command::Tenant { command } => tenant::run(command).await,
+        }
+    })
+}

@@ -1,0 +1,117 @@
+//! Where people come from: the tenant's own users, and the emulated provider.
+
+use engine::connection_secret;
+use model::connection::{Connection, Purpose, Strategy};
+use model::ids::ClientId;
+use protocol::secret::ClientSecret;
+use serde_json::{Map, Value, json};
+use store::connections::{self, StoredConnection};
+
+use super::clients::Clients;
+use super::{CALENDAR_CONNECTION, DATABASE_CONNECTION, Plot, ProviderAccess, SeedError};
+
+/// What the calendar is asked for unless an application says otherwise.
+const CALENDAR_SCOPES: &str = "openid profile email offline_access read:calendar";
+
+/// Finds or makes the connection of the tenant's own users.
+pub(super) async fn database(
+    plot: &mut Plot<'_>,
+    clients: &Clients,
+) -> Result<Connection, SeedError> {
+    let known = connections::find_by_name(&mut plot.tx, &plot.tenant.id, DATABASE_CONNECTION);
+    let connection = match known.await? {
+        Some(StoredConnection { connection, sealed_secret: _ }) => {
+            if connection.strategy != Strategy::Database {
+                return Err(SeedError::Occupied(DATABASE_CONNECTION));
+            }
+            enable(plot, &connection, clients.newcomers()).await?;
+            return Ok(connection);
+        }
+        None => Connection {
+            id: plot.app.entropy.id("con_", 16),
+            name: DATABASE_CONNECTION.to_owned(),
+            display_name: None,
+            strategy: Strategy::Database,
+            options: Map::new(),
+            authentication: purpose(true),
+            connected_accounts: purpose(false),
+            metadata: Map::new(),
+            kept: Map::new(),
+        },
+    };
+    let stored = StoredConnection { connection, sealed_secret: None };
+    connections::insert(&mut plot.tx, &plot.tenant.id, &stored, plot.now).await?;
+    enable(plot, &stored.connection, clients.of_people()).await?;
+    Ok(stored.connection)
+}
+
+/// Makes the connection to the calendar's provider, or leads the one that exists to where the
+/// provider is today.
+pub(super) async fn calendar(
+    plot: &mut Plot<'_>,
+    provider: &ProviderAccess,
+    clients: &Clients,
+) -> Result<(), SeedError> {
+    let known = connections::find_by_name(&mut plot.tx, &plot.tenant.id, CALENDAR_CONNECTION);
+    if let Some(StoredConnection { mut connection, sealed_secret: _ }) = known.await? {
+        if connection.strategy.as_str() != "oidc" {
+            return Err(SeedError::Occupied(CALENDAR_CONNECTION));
+        }
+        // What an earlier emulator said of itself is of no use.
+        connection.options.remove("oidc_metadata");
+        connection.options.extend(place_of(provider));
+        let stored = sealed(plot, connection, &provider.client_secret)?;
+        connections::update(&mut plot.tx, &plot.tenant.id, &stored).await?;
+        return enable(plot, &stored.connection, clients.newcomers()).await;
+    }
+    let mut options = place_of(provider);
+    options.insert("type".to_owned(), json!("back_channel"));
+    options.insert("scope".to_owned(), json!(CALENDAR_SCOPES));
+    let connection = Connection {
+        id: plot.app.entropy.id("con_", 16),
+        name: CALENDAR_CONNECTION.to_owned(),
+        display_name: Some("Calendar".to_owned()),
+        strategy: Strategy::Provider("oidc".to_owned()),
+        options,
+        authentication: purpose(true),
+        connected_accounts: purpose(true),
+        metadata: Map::new(),
+        kept: Map::new(),
+    };
+    let stored = sealed(plot, connection, &provider.client_secret)?;
+    connections::insert(&mut plot.tx, &plot.tenant.id, &stored, plot.now).await?;
+    enable(plot, &stored.connection, clients.of_people()).await
+}
+
+fn place_of(provider: &ProviderAccess) -> Map<String, Value> {
+    let discovery_url = format!("{}.well-known/openid-configuration", provider.issuer);
+    Map::from_iter([
+        ("discovery_url".to_owned(), json!(discovery_url)),
+        ("client_id".to_owned(), json!(provider.client_id)),
+    ])
+}
+
+fn purpose(active: bool) -> Purpose {
+    Purpose { active, kept: Map::new() }
+}
+
+fn sealed(
+    plot: &Plot<'_>,
+    connection: Connection,
+    secret: &ClientSecret,
+) -> Result<StoredConnection, SeedError> {
+    let Plot { app, tenant, keys, tx: _, now: _ } = plot;
+    let sealed = connection_secret::seal(keys, &tenant.id, &connection.id, secret, &*app.entropy)?;
+    Ok(StoredConnection { connection, sealed_secret: Some(sealed) })
+}
+
+async fn enable<'a>(
+    plot: &mut Plot<'_>,
+    connection: &Connection,
+    clients: impl IntoIterator<Item = &'a ClientId>,
+) -> Result<(), SeedError> {
+    for client_id in clients {
+        connections::enable(&mut plot.tx, &plot.tenant.id, &connection.id, client_id).await?;
+    }
+    Ok(())
+}

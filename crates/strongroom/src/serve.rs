@@ -1,0 +1,130 @@
+//! `strongroom serve`: the server.
+//!
+//! TLS ends here if there is a certificate, otherwise at a proxy in front, which must pass on the
+//! `Host` of the request: by it the tenant is found.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use engine::clock::{Clock, SystemClock};
+use engine::entropy::OsEntropy;
+use engine::outbound::Reach;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use store::Database;
+use vault::keyring::Kek;
+use web::listen::Limits;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::signals::StopSignals;
+use crate::storage::{self, DatabaseLocation, KEK_VARIABLE, KekLocation};
+use crate::wiring::{self, Servers};
+use crate::{listeners, tls};
+
+/// What `serve` takes.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) storage: StorageOptions,
+    /// Where to listen
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "STRONGROOM_LISTEN",
+        default_value = "127.0.0.1:4000"
+    )]
+    listen: SocketAddr,
+    /// The certificate and its chain, in PEM; without one, TLS ends at a proxy in front
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Let connections lead to providers on this machine, for tests
+    #[arg(long)]
+    allow_loopback_providers: bool,
+}
+
+/// Where the data is and what opens it.
+#[derive(Args)]
+pub(crate) struct StorageOptions {
+    /// postgres://… or sqlite:FILE
+    #[arg(long, value_name = "URL", env = "STRONGROOM_DATABASE", hide_env_values = true)]
+    database: DatabaseLocation,
+    /// The key-encryption key: 32 bytes in base64. Without this option, the variable STRONGROOM_KEK
+    /// holds the key itself
+    #[arg(long, value_name = "FILE", env = "STRONGROOM_KEK_FILE")]
+    kek_file: Option<PathBuf>,
+}
+
+impl StorageOptions {
+    /// Opens the database and reads the key.
+    pub(crate) async fn open(&self) -> Result<(Database, Kek), Failure> {
+        let location = match &self.kek_file {
+            Some(file) => KekLocation::File(file.clone()),
+            None => match std::env::var(KEK_VARIABLE) {
+                Ok(text) => KekLocation::Environment(Zeroizing::new(text)),
+                Err(_) => return Err(Failure::NoKek { variable: KEK_VARIABLE }),
+            },
+        };
+        let database = storage::open(&self.database, SystemClock.now()).await?;
+        let kek = storage::kek(&location, &database, &OsEntropy).await?;
+        Ok((database, kek))
+    }
+}
+
+/// A certificate or key that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsFilesError {
+    #[error("{} is not a certificate or key in PEM", file.display())]
+    Pem { file: PathBuf, source: rustls_pki_types::pem::Error },
+    #[error("{} and its key cannot be used", file.display())]
+    Unusable { file: PathBuf, source: rustls::Error },
+}
+
+/// Serves until told to stop.
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    let mut signals = StopSignals::listen().map_err(Failure::Signals)?;
+    let certificate = match (&options.tls_certificate, &options.tls_key) {
+        (Some(certificate), Some(key)) => Some(server_config(certificate, key)?),
+        _ => None,
+    };
+    let listener = listeners::on(options.listen, "--listen").await?;
+    let (database, kek) = options.storage.open().await?;
+    if !store::tenants::exist(&mut database.read().await?).await? {
+        return Err(Failure::NoTenant);
+    }
+    let reach =
+        if options.allow_loopback_providers { Reach::PublicAndLoopback } else { Reach::Public };
+    let app = wiring::app(database, kek, Arc::new(SystemClock), Arc::new(OsEntropy), reach).await?;
+    let servers = Servers::new(app, Limits::default())?;
+    servers.serve(listener, certificate);
+    tracing::info!(address = %options.listen, "listening");
+
+    signals.next().await;
+    tracing::info!("stopping");
+    tokio::select! {
+        () = servers.stop() => tracing::info!("stopped"),
+        () = signals.next() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+fn server_config(
+    certificate: &Path,
+    key: &Path,
+) -> Result<Arc<rustls::ServerConfig>, TlsFilesError> {
+    let pem = |file: &Path| {
+        let file = file.to_owned();
+        move |source| TlsFilesError::Pem { file, source }
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(pem(certificate))?;
+    let private_key = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
+    tls::server_config(chain, private_key)
+        .map_err(|source| TlsFilesError::Unusable { file: certificate.to_owned(), source })
+}

@@ -1,0 +1,71 @@
+//! The parts, put together and running.
+
+use std::sync::Arc;
+
+use connectors::Catalogue;
+use engine::app::{App, Parts};
+use engine::clock::Clock;
+use engine::entropy::Entropy;
+use engine::outbound::{Outbound, Reach};
+use store::Database;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vault::keyring::Kek;
+use web::listen::{self, Limits};
+
+use crate::failure::Failure;
+
+/// The application over a database.
+pub(crate) async fn app(
+    store: Database,
+    kek: Kek,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    reach: Reach,
+) -> Result<Arc<App>, Failure> {
+    let outbound = Outbound::new(reach).map_err(Failure::Outbound)?;
+    let catalogue = Catalogue::embedded()?;
+    Ok(App::new(Parts { store, kek, clock, entropy, outbound, catalogue }).await?)
+}
+
+/// The listeners that serve an application.
+pub(crate) struct Servers {
+    app: Arc<App>,
+    router: axum::Router,
+    limits: Limits,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Servers {
+    /// Serves nothing yet.
+    pub(crate) fn new(app: Arc<App>, limits: Limits) -> Result<Self, Failure> {
+        let router = web::router(Arc::clone(&app))?;
+        Ok(Self { app, router, limits, stop: CancellationToken::new(), tasks: TaskTracker::new() })
+    }
+
+    /// Serves on one more listener.
+    pub(crate) fn serve(&self, listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>) {
+        let Self { app: _, router, limits, stop, tasks } = self;
+        tasks.spawn(listen::serve(listener, tls, router.clone(), *limits, stop.clone()));
+    }
+
+    /// Something else that stops together with the listeners.
+    pub(crate) fn beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Becomes ready when it is time to stop.
+    pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.stop.clone().cancelled_owned()
+    }
+
+    /// Accepts nothing new, lets requests under way end, then what they have detached.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.app.finish().await;
+    }
+}

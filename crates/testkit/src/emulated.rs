@@ -1,0 +1,160 @@
+//! The provider beside the server.
+
+use std::sync::Arc;
+
+use emulator::{Client, Config, Emulator, Flavour, Running, User};
+use engine::clock::Clock;
+use engine::entropy::Entropy;
+use protocol::jose::jws::SigningKey;
+use protocol::secret::{ClientSecret, Password};
+use reqwest::Method;
+use serde_json::{Value, json};
+use strongroom::seed::ProviderAccess;
+use tokio::sync::OnceCell;
+
+use crate::call::{Answer, Call};
+use crate::clock::ManualClock;
+use crate::entropy::SeededEntropy;
+use crate::world::World;
+
+const CLIENT_ID: &str = "strongroom";
+/// User name and name. The password is [`password_of`], the subject [`subject_of`].
+const USERS: [(&str, &str); 2] = [("ada", "Ada Lovelace"), ("grace", "Grace Hopper")];
+
+/// The provider's controls, and its calendar as whoever has a token sees it.
+pub struct Emulated {
+    world: Arc<World>,
+}
+
+impl Emulated {
+    pub(crate) fn new(world: &Arc<World>) -> Self {
+        Self { world: Arc::clone(world) }
+    }
+
+    /// Its issuer.
+    pub fn issuer(&self) -> &str {
+        &self.world.emulator.issuer
+    }
+
+    /// The password of one of its users.
+    pub fn password_of(username: &str) -> String {
+        format!("{username}-at-the-provider")
+    }
+
+    /// The subject by which it knows one of its users.
+    pub fn subject_of(username: &str) -> String {
+        format!("emulated-{username}")
+    }
+
+    /// The e-mail address of one of its users.
+    pub fn email_of(username: &str) -> String {
+        format!("{username}@calendar.test")
+    }
+
+    /// The secret by which it knows us.
+    pub fn client_secret(&self) -> &ClientSecret {
+        &self.world.provider.client_secret
+    }
+
+    /// Asks the calendar for its events.
+    pub async fn events(&self, access_token: &str) -> Answer {
+        self.call(Method::GET, "calendar/events").bearer(access_token).send().await
+    }
+
+    /// What was asked of it, counted.
+    pub async fn stats(&self) -> Value {
+        self.command(Method::GET, "stats", None).await
+    }
+
+    /// Every code and token that it ever gave.
+    pub async fn tokens(&self) -> Vec<Value> {
+        let answer = self.command(Method::GET, "tokens", None).await;
+        answer["tokens"].as_array().unwrap().clone()
+    }
+
+    /// Lets the access tokens of a user expire.
+    pub async fn expire(&self, username: &str) {
+        self.command(Method::POST, "expire", Some(json!({ "user": username }))).await;
+    }
+
+    /// Ends everything that a user has allowed.
+    pub async fn revoke(&self, username: &str) {
+        self.command(Method::POST, "revoke", Some(json!({ "user": username }))).await;
+    }
+
+    /// Misbehaves from now on, as the rule says.
+    pub async fn fault(&self, rule: Value) {
+        self.command(Method::POST, "faults", Some(rule)).await;
+    }
+
+    /// Behaves again.
+    pub async fn clear_faults(&self) {
+        self.command(Method::DELETE, "faults", None).await;
+    }
+
+    /// Changes how the OpenID provider treats its tokens, from the next one on.
+    pub async fn behave(&self, changes: Value) {
+        let mut behaviour = self.command(Method::GET, "behaviours", None).await["oidc"].take();
+        let members = behaviour.as_object_mut().unwrap();
+        members.extend(changes.as_object().unwrap().clone());
+        self.command(Method::PUT, "behaviours/oidc", Some(behaviour)).await;
+    }
+
+    async fn command(&self, method: Method, command: &str, body: Option<Value>) -> Value {
+        let mut call = self.call(method, &format!("_emulator/{command}"));
+        if let Some(body) = body {
+            call = call.json(&body);
+        }
+        let answer = call.send().await;
+        assert!((200..300).contains(&answer.status), "{command}: {answer:?}");
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
+    }
+
+    fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(&self.world, method, self.world.emulator.base_url.join(path).unwrap())
+    }
+}
+
+/// Starts it on a free port, with us as a client of every flavour.
+pub(crate) async fn start(
+    clock: &Arc<ManualClock>,
+    entropy: &Arc<SeededEntropy>,
+    callbacks: Vec<String>,
+) -> (Running, ProviderAccess) {
+    let source: &dyn Entropy = &**entropy;
+    let client_secret: ClientSecret = source.secret("");
+    let (now, fill) = (Arc::clone(clock), Arc::clone(entropy));
+    let mut config =
+        Config::new(Arc::new(move || now.now()), Arc::new(move |buffer| fill.fill(buffer)));
+    config.listen.set_port(0);
+    config.signing_key = Some(signing_key().await);
+    config.users = USERS.map(|(username, name)| user(username, name)).into();
+    let client = |flavour| {
+        Client::confidential(flavour, CLIENT_ID, client_secret.clone(), callbacks.clone())
+    };
+    config.clients = Flavour::ALL.map(client).into();
+    let running = Emulator::start(config).await.unwrap();
+    let issuer = running.issuer.clone();
+    (running, ProviderAccess { issuer, client_id: CLIENT_ID.to_owned(), client_secret })
+}
+
+fn user(username: &str, name: &str) -> User {
+    User {
+        username: username.to_owned(),
+        password: Password::new(Emulated::password_of(username)),
+        sub: Emulated::subject_of(username),
+        email: Emulated::email_of(username),
+        email_verified: true,
+        name: name.to_owned(),
+    }
+}
+
+/// One key for every emulator of this process.
+async fn signing_key() -> Arc<SigningKey> {
+    static KEY: OnceCell<Arc<SigningKey>> = OnceCell::const_new();
+    let make = async || {
+        let pkcs8 = tokio::task::spawn_blocking(SigningKey::generate).await.unwrap().unwrap();
+        Arc::new(SigningKey::from_pkcs8(&pkcs8, "emulator-1").unwrap())
+    };
+    Arc::clone(KEY.get_or_init(make).await)
+}

@@ -1,0 +1,189 @@
+//! Starting a server.
+
+use std::cell::Cell;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::Catalogue;
+use engine::app::{App, Parts};
+use engine::clock::Clock;
+use engine::keys::SigningMaterial;
+use engine::outbound::{Outbound, Reach};
+use model::tenant::BaseUrl;
+use strongroom::seed::TENANT;
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use web::listen::{self, Limits};
+
+use crate::clock::ManualClock;
+use crate::database::{Engine, Place};
+use crate::emulated::{self, Emulated};
+use crate::entropy::SeededEntropy;
+use crate::tenant::Tenant;
+use crate::world::{World, http_client};
+
+const OTHER_TENANT: &str = "other";
+
+/// A server on a free port, with its tenant; it has the steps of the [`Tenant`].
+pub struct TestServer {
+    world: Arc<World>,
+    tenant: Tenant,
+}
+
+/// What a server is to be like.
+#[derive(Debug)]
+pub struct Builder {
+    engine: Engine,
+    seed: String,
+    limits: Limits,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        // A short drain: tests end with connections that nobody closes.
+        let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
+        Self { engine: Engine::Sqlite, seed: test_name(), limits }
+    }
+}
+
+impl Builder {
+    /// The database's engine; SQLite if nothing is said.
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// What all randomness follows from; if nothing is said, the test's name.
+    #[must_use]
+    pub fn seed(mut self, seed: &str) -> Self {
+        seed.clone_into(&mut self.seed);
+        self
+    }
+
+    /// What a connection may take.
+    #[must_use]
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Starts it: server, provider, tenant.
+    pub async fn start(self) -> TestServer {
+        let Self { engine, seed, limits } = self;
+        let clock = Arc::new(ManualClock::new());
+        let entropy = Arc::new(SeededEntropy::new(&seed));
+        let (place, database) = Place::make(engine).await;
+        store::migrate::migrate(&database, clock.now()).await.unwrap();
+        let app = App::new(Parts {
+            store: database,
+            kek: engine::kek::ephemeral(&*entropy).unwrap(),
+            clock: Arc::<ManualClock>::clone(&clock),
+            entropy: Arc::<SeededEntropy>::clone(&entropy),
+            outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
+            catalogue: Catalogue::embedded().unwrap(),
+        })
+        .await
+        .unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let bases = base_urls(TENANT, port);
+        let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
+        let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
+        let stop = CancellationToken::new();
+        let router = web::router(Arc::clone(&app)).unwrap();
+        tokio::spawn(listen::serve(listener, None, router, limits, stop.clone()));
+
+        let http = http_client();
+        let stop = stop.drop_guard();
+        let world = World { app, clock, entropy, http, emulator, provider, port, place, stop };
+        let world = Arc::new(world);
+        let tenant = Tenant::plant(&world, TENANT, bases).await;
+        TestServer { world, tenant }
+    }
+}
+
+impl TestServer {
+    /// Starts one that is like most.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// To start one that is not.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The clock of everything.
+    pub fn clock(&self) -> &ManualClock {
+        &self.world.clock
+    }
+
+    /// The application behind the server.
+    pub fn app(&self) -> &Arc<App> {
+        &self.world.app
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> Emulated {
+        Emulated::new(&self.world)
+    }
+
+    /// The tenant as it is known by its second host, `127.0.0.1`.
+    pub fn by_second_host(&self) -> Tenant {
+        self.tenant.by_host(1)
+    }
+
+    /// Makes a second tenant, at a host of its own.
+    pub async fn other_tenant(&self) -> Tenant {
+        let bases = base_urls(OTHER_TENANT, self.world.port);
+        Tenant::plant(&self.world, OTHER_TENANT, bases).await
+    }
+
+    /// The folder with the database's files, on SQLite.
+    pub fn database_folder(&self) -> Option<&Path> {
+        self.world.place.folder()
+    }
+}
+
+impl Deref for TestServer {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.tenant
+    }
+}
+
+/// The keys that every tenant of this process signs with: making them takes longer than a test.
+pub(crate) async fn signing_material() -> SigningMaterial {
+    static MATERIAL: OnceCell<SigningMaterial> = OnceCell::const_new();
+    let material = MATERIAL.get_or_init(async || SigningMaterial::generate().await.unwrap());
+    material.await.clone()
+}
+
+/// Two hosts for the main tenant, one for another.
+fn base_urls(tenant: &str, port: u16) -> Vec<BaseUrl> {
+    let hosts = match tenant {
+        TENANT => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+        other => vec![format!("{other}.localhost")],
+    };
+    let base = |host: &String| BaseUrl::parse(&format!("http://{host}:{port}")).unwrap();
+    hosts.iter().map(base).collect()
+}
+
+fn callback(base: &BaseUrl) -> String {
+    base.join("login/callback")
+}
+
+/// The test runner names the thread after the test; a test's servers are told apart by number.
+fn test_name() -> String {
+    thread_local! {
+        static STARTED: Cell<u32> = const { Cell::new(0) };
+    }
+    let number = STARTED.replace(STARTED.get() + 1);
+    format!("{} {number}", std::thread::current().name().unwrap_or_default())
+}
