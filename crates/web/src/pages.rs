@@ -2,5 +2,9 @@
 
 pub(crate) mod assets;
 pub(crate) mod connect;
+pub(crate) mod login;
+pub(crate) mod logout;
+mod pending_login;
 pub(crate) mod render;
+pub(crate) mod signup;
 pub mod views;

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post};
 
-use crate::{AppState, account, cors, headers, oauth, pages};
+use crate::{AppState, account, cors, headers, oauth, page_paths, pages};
 
 /// The router of all surfaces.
 pub(crate) fn router(state: AppState) -> Router {
@@ -18,6 +18,14 @@ pub(crate) fn router(state: AppState) -> Router {
 /// What a browser is led to: pages, redirects, form posts of our own.
 fn browser() -> Router<AppState> {
     Router::new()
+        .route("/authorize", get(oauth::authorize::by_query).post(oauth::authorize::by_form))
+        .route("/login/callback", get(oauth::provider_callback::by_query))
+        .route("/v2/logout", get(oauth::logout::v2))
+        .route("/oidc/logout", get(oauth::logout::by_query).post(oauth::logout::by_form))
+        .route(page_paths::LOGIN, get(pages::login::show).post(pages::login::submit))
+        .route(page_paths::LOGIN_PROVIDER, get(pages::login::go_to_provider))
+        .route(page_paths::SIGNUP, get(pages::signup::show).post(pages::signup::submit))
+        .route(page_paths::LOGOUT, post(pages::logout::decide))
         .route(
             "/connected-accounts/connect",
             get(pages::connect::show).post(pages::connect::decide),

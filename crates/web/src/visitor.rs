@@ -1,19 +1,36 @@
 //! The browser that a request comes from: its name, and the session that it says it has.
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use engine::app::App;
 use engine::sessions;
 use model::tenant::BaseUrl;
 use protocol::secret::{BrowserToken, SessionToken};
 
+use crate::AppState;
+use crate::asked::{Asked, Unaddressed};
 use crate::cookies;
 
 /// A browser.
+#[derive(Debug)]
 pub(crate) struct Visitor {
     browser: BrowserToken,
     is_new: bool,
     session: Option<SessionToken>,
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Unaddressed;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        let asked = Asked::from_request_parts(parts, state).await?;
+        Ok(Self::of(&state.app, &asked.context.base, &parts.headers))
+    }
 }
 
 impl Visitor {

@@ -29,7 +29,7 @@ pub use csp::{PageKind, csp_for};
 pub use error::{ConnectProblem, ErrorPage, ProviderProblem, Reference, RequestProblem};
 pub use frame::Frame;
 pub use login::{ConnectionChoice, LoginPage, LoginProblem};
-pub use logout::{LoggedOutPage, LogoutConfirmPage};
+pub use logout::{LoggedOutPage, LogoutConfirmPage, StillLoggedInPage};
 pub use messages::{BrokenTranslation, Messages, Translations};
 pub use response::{FormPostPage, WebMessagePage};
 pub use signup::{PasswordRule, RuleState, SignUpPage, SignUpProblem};

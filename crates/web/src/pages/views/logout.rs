@@ -62,3 +62,23 @@ impl View for LoggedOutPage<'_> {
         PageKind::Message
     }
 }
+
+/// "You are still logged in": the person said no, and there is no address to return to.
+#[derive(Template)]
+#[template(path = "still_logged_in.html")]
+pub struct StillLoggedInPage<'a> {
+    /// Language and tenant.
+    pub frame: Frame<'a>,
+}
+
+impl StillLoggedInPage<'_> {
+    fn title(&self) -> String {
+        self.frame.title(&self.frame.messages.logout.stayed_title, false)
+    }
+}
+
+impl View for StillLoggedInPage<'_> {
+    fn kind(&self) -> PageKind<'_> {
+        PageKind::Message
+    }
+}

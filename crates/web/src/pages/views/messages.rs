@@ -261,6 +261,8 @@ pub(super) struct Logout {
     pub(super) deny: String,
     pub(super) done_title: String,
     pub(super) done: String,
+    pub(super) stayed_title: String,
+    pub(super) stayed: String,
 }
 
 #[derive(Deserialize)]

@@ -182,6 +182,7 @@ pub(super) fn pages(messages: &Messages, text: &str) -> Vec<String> {
         html(&LogoutConfirmPage::sample(frame, text)),
         html(&LogoutConfirmPage { client: None, ..LogoutConfirmPage::sample(frame, text) }),
         html(&LoggedOutPage { frame }),
+        html(&StillLoggedInPage { frame }),
         html(&FormPostPage::sample(frame, &target, &fields)),
         html(&WebMessagePage::sample(frame, &target, &fields)),
     ];
