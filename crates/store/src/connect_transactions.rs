@@ -116,6 +116,12 @@ pub async fn note_return(
     Ok(tx.execute(sql, args).await? == 1)
 }
 
+/// Ends a transaction.
+pub async fn delete(tx: &mut WriteTx, tenant: &TenantId, id: &str) -> Result<u64> {
+    let sql = "DELETE FROM connect_transactions WHERE tenant = $1 AND id = $2";
+    tx.execute(sql, vec![tenant.into(), id.into()]).await
+}
+
 /// Takes a transaction out by its `auth_session`, together with the hash of its connect code. Of
 /// several that try, one gets it; whatever is wrong with the attempt, there is no second one.
 pub async fn consume(

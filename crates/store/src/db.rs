@@ -65,7 +65,7 @@ impl Database {
             Engine::Sqlite(sqlite) => WriteEngine::Sqlite(sqlite.begin()),
             Engine::Postgres(postgres) => WriteEngine::Postgres(postgres.begin().await?),
         };
-        Ok(WriteTx { engine, sound: true })
+        Ok(WriteTx(Some(engine)))
     }
 }
 
@@ -74,12 +74,10 @@ pub struct ReadTx(Engine);
 
 /// One atomic change.
 ///
-/// The first error ends it: every statement after it and the commit answer
-/// [`StoreError::TransactionFailed`]. The same holds if the answer of a statement was not waited for.
-pub struct WriteTx {
-    engine: WriteEngine,
-    sound: bool,
-}
+/// The first error undoes it, as does an answer that nobody waited for: every statement after that
+/// and the commit answer [`StoreError::TransactionFailed`]. Left to itself, PostgreSQL would turn
+/// such a commit into a rollback and call it a success.
+pub struct WriteTx(Option<WriteEngine>);
 
 enum WriteEngine {
     Sqlite(sqlite::Transaction),
@@ -117,13 +115,13 @@ impl Query for ReadTx {
 
 impl Query for WriteTx {
     async fn rows(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<Row>> {
-        self.doubt()?;
+        let mut engine = self.take()?;
         refuse_nul(&args)?;
-        let rows = match &mut self.engine {
+        let rows = match &mut engine {
             WriteEngine::Sqlite(tx) => tx.run(sql, args).await?.rows,
             WriteEngine::Postgres(tx) => tx.rows(sql, &args).await?,
         };
-        self.sound = true;
+        self.0 = Some(engine);
         Ok(rows)
     }
 }
@@ -131,42 +129,41 @@ impl Query for WriteTx {
 impl WriteTx {
     /// Runs a statement that answers no rows; says how many it changed.
     pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64> {
-        self.doubt()?;
+        let mut engine = self.take()?;
         refuse_nul(&args)?;
-        let changed = match &mut self.engine {
+        let changed = match &mut engine {
             WriteEngine::Sqlite(tx) => tx.run(sql, args).await?.changed,
             WriteEngine::Postgres(tx) => tx.execute(sql, &args).await?,
         };
-        self.sound = true;
+        self.0 = Some(engine);
         Ok(changed)
     }
 
     /// Runs the statements of a migration.
     pub(crate) async fn run_script(&mut self, sql: &'static str) -> Result<()> {
-        self.doubt()?;
-        match &mut self.engine {
+        let mut engine = self.take()?;
+        match &mut engine {
             WriteEngine::Sqlite(tx) => tx.run_script(sql).await?,
             WriteEngine::Postgres(tx) => tx.run_script(sql).await?,
         }
-        self.sound = true;
+        self.0 = Some(engine);
         Ok(())
     }
 
     /// Lets the statements of a migration take as long as they need.
     pub(crate) async fn lift_limits(&mut self) -> Result<()> {
-        self.doubt()?;
-        match &mut self.engine {
+        let mut engine = self.take()?;
+        match &mut engine {
             WriteEngine::Sqlite(_) => {}
             WriteEngine::Postgres(tx) => tx.lift_limits().await?,
         }
-        self.sound = true;
+        self.0 = Some(engine);
         Ok(())
     }
 
     /// Makes the change durable. When this returns, it is on disk.
     pub async fn commit(mut self) -> Result<()> {
-        self.doubt()?;
-        match self.engine {
+        match self.take()? {
             WriteEngine::Sqlite(tx) => tx.commit().await,
             WriteEngine::Postgres(tx) => tx.commit().await,
         }
@@ -174,19 +171,20 @@ impl WriteTx {
 
     /// Undoes the change. Dropping does the same, without waiting for it.
     pub async fn rollback(self) -> Result<()> {
-        match self.engine {
-            WriteEngine::Sqlite(tx) => {
+        match self.0 {
+            None => Ok(()),
+            Some(WriteEngine::Sqlite(tx)) => {
                 drop(tx);
                 Ok(())
             }
-            WriteEngine::Postgres(tx) => tx.rollback().await,
+            Some(WriteEngine::Postgres(tx)) => tx.rollback().await,
         }
     }
 
-    /// A statement leaves the transaction unsound until it has answered well. PostgreSQL makes a
-    /// rollback of a commit after an error, and calls it a success.
-    fn doubt(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.sound) { Ok(()) } else { Err(StoreError::TransactionFailed) }
+    /// Whoever takes the transaction gives it back when its statement has answered well. Otherwise
+    /// it is dropped on the spot, and keeps no other writer waiting.
+    fn take(&mut self) -> Result<WriteEngine> {
+        self.0.take().ok_or(StoreError::TransactionFailed)
     }
 }
 

@@ -18,6 +18,9 @@ const MIGRATIONS: [Migration; 1] = [Migration {
     postgres: include_str!("../migrations/postgres/0001_init.sql"),
 }];
 
+/// Describes to SQLite's planner whatever tables there are.
+const SQLITE_PLANNER: &str = include_str!("../migrations/sqlite/planner.sql");
+
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS migrations \
     (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
 
@@ -33,11 +36,13 @@ pub async fn migrate(database: &Database, now: Timestamp) -> Result<()> {
     refuse_unknown(&mut tx).await?;
     for migration in &MIGRATIONS {
         if claim(&mut tx, migration, now).await? {
-            let script = match database.kind() {
-                EngineKind::Sqlite => migration.sqlite,
-                EngineKind::Postgres => migration.postgres,
-            };
-            tx.run_script(script).await?;
+            match database.kind() {
+                EngineKind::Postgres => tx.run_script(migration.postgres).await?,
+                EngineKind::Sqlite => {
+                    tx.run_script(migration.sqlite).await?;
+                    tx.run_script(SQLITE_PLANNER).await?;
+                }
+            }
         }
     }
     tx.commit().await

@@ -18,6 +18,7 @@ CREATE TABLE tenant_hosts (
     base_url TEXT COLLATE "C" NOT NULL,
     position BIGINT NOT NULL
 );
+CREATE INDEX tenant_hosts_by_tenant ON tenant_hosts (tenant, position);
 
 -- A known value under each key-encryption key, opened before anything is written.
 CREATE TABLE kek_checks (
@@ -117,7 +118,7 @@ CREATE TABLE users (
     logins_count BIGINT NOT NULL,
     PRIMARY KEY (tenant, user_id)
 );
-CREATE INDEX users_by_email ON users (tenant, email_key);
+CREATE INDEX users_by_email ON users (tenant, email_key, created_at, user_id);
 CREATE INDEX users_by_creation ON users (tenant, created_at, user_id);
 
 CREATE TABLE identities (
@@ -257,6 +258,7 @@ CREATE TABLE connect_transactions (
     FOREIGN KEY (tenant, client_id) REFERENCES clients (tenant, client_id) ON DELETE CASCADE,
     FOREIGN KEY (tenant, connection_id) REFERENCES connections (tenant, id) ON DELETE CASCADE
 );
+CREATE INDEX connect_transactions_by_user ON connect_transactions (tenant, user_id);
 CREATE INDEX connect_transactions_by_end ON connect_transactions (expires_at);
 
 -- An account at a provider and its tokenset.
@@ -312,7 +314,7 @@ FROM connected_accounts a
 JOIN connections c ON c.tenant = a.tenant AND c.id = a.connection_id;
 
 -- Every exchange writes here. No reference to the tenant: on PostgreSQL each insert would lock the
--- tenant's one row.
+-- tenant's one row, which in a distributed database may be at another node.
 CREATE TABLE log_events (
     tenant TEXT COLLATE "C" NOT NULL,
     log_id TEXT COLLATE "C" NOT NULL,

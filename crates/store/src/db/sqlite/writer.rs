@@ -166,3 +166,101 @@ impl Job {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    type Answer<T> = oneshot::Receiver<Result<T>>;
+
+    /// A database whose disk is full beyond sixteen pages.
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        let small =
+            "PRAGMA max_page_count = 16; CREATE TABLE notes (content BLOB NOT NULL) STRICT;";
+        connection.execute_batch(small).unwrap();
+        Writer { connection, idle_max: Duration::from_millis(1) }
+    }
+
+    fn write(commands: &Sender<Command>, size: usize) -> Answer<Outcome> {
+        let (reply, answer) = oneshot::channel();
+        let args = vec![vec![0; size].as_slice().into()];
+        let sql = "INSERT INTO notes (content) VALUES ($1)";
+        commands.send(Command::Run { sql, args, reply }).unwrap();
+        answer
+    }
+
+    fn commit(commands: &Sender<Command>) -> Answer<()> {
+        let (reply, answer) = oneshot::channel();
+        commands.send(Command::Commit { reply }).unwrap();
+        answer
+    }
+
+    /// A transaction of one write, complete before its turn.
+    fn queue(jobs: &Sender<Job>, size: usize) -> (Answer<Outcome>, Answer<()>) {
+        let (commands, receiver) = channel();
+        let answers = (write(&commands, size), commit(&commands));
+        jobs.send(Job::new(receiver)).unwrap();
+        answers
+    }
+
+    fn notes(writer: &Writer) -> i64 {
+        writer.connection.query_row("SELECT COUNT(*) FROM notes", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_group_that_the_disk_has_no_room_for_is_told_so_and_the_next_goes_on() {
+        let writer = writer();
+        let (jobs, receiver) = channel();
+        let (before, before_commit) = queue(&jobs, 10);
+        let (too_large, too_large_commit) = queue(&jobs, 1 << 20);
+        let (after, after_commit) = queue(&jobs, 10);
+        drop(jobs);
+        writer.work(&receiver);
+
+        assert!(before.blocking_recv().unwrap().is_ok());
+        let lost = before_commit.blocking_recv().unwrap();
+        assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+        let refused = too_large.blocking_recv().unwrap().map(|outcome| outcome.changed);
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert!(too_large_commit.blocking_recv().is_err());
+        assert!(after.blocking_recv().unwrap().is_ok());
+        assert!(after_commit.blocking_recv().unwrap().is_ok());
+        assert_eq!(notes(&writer), 1);
+    }
+
+    #[test]
+    fn a_transaction_whose_owner_asks_nothing_is_undone() {
+        let writer = writer();
+        let (jobs, receiver) = channel();
+        let (commands, idle) = channel();
+        let written = write(&commands, 10);
+        jobs.send(Job::new(idle)).unwrap();
+        let (_, next) = queue(&jobs, 10);
+        drop(jobs);
+        writer.work(&receiver);
+
+        assert!(written.blocking_recv().unwrap().is_ok());
+        let (reply, _) = oneshot::channel();
+        assert!(commands.send(Command::Commit { reply }).is_err());
+        assert!(next.blocking_recv().unwrap().is_ok());
+        assert_eq!(notes(&writer), 1);
+    }
+
+    #[test]
+    fn a_group_that_cannot_begin_is_refused_whole() {
+        let writer = writer();
+        writer.connection.execute_batch("BEGIN").unwrap();
+        let (jobs, receiver) = channel();
+        let answers = [queue(&jobs, 10), queue(&jobs, 10)];
+        drop(jobs);
+        writer.work(&receiver);
+
+        for (written, _) in answers {
+            let refused = written.blocking_recv().unwrap().map(|outcome| outcome.changed);
+            assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        }
+    }
+}

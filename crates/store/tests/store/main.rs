@@ -1,0 +1,21 @@
+//! Every promise of the store, kept on both engines.
+//!
+//! SQLite runs in a folder of its own; PostgreSQL runs where `STRONGROOM_TEST_POSTGRES` says, each
+//! test in a database of its own. `cargo xtask test` sets the variable.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod accounts;
+mod common;
+mod configuration;
+mod engines;
+mod files;
+mod grants;
+mod isolation;
+mod log_events;
+mod migrations;
+mod one_time_values;
+mod people;
+mod plans;
+mod samples;
+mod servers;
+mod transactions;

@@ -1,0 +1,54 @@
+//! Bringing a database to the schema of this binary.
+
+use store::migrate::migrate;
+use store::{Query as _, StoreError};
+
+use crate::common::{Place, at, on_both, on_both_places};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_at_once_apply_each_migration_once() {
+    on_both_places(|place: Place| async move {
+        let mut nodes = Vec::new();
+        for number in 0..6 {
+            let node = place.open().await;
+            nodes.push(tokio::spawn(async move { migrate(&node, at(number)).await }));
+        }
+        for node in nodes {
+            node.await.unwrap().unwrap();
+        }
+        let database = place.open().await;
+        let sql = "SELECT COUNT(*) AS applied FROM migrations";
+        let row = database.read().await.unwrap().row(sql, vec![]).await.unwrap().unwrap();
+        assert_eq!(row.int("applied").unwrap(), 1);
+        crate::samples::settle(&database, "acme").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_from_a_newer_version_is_refused_and_left_alone() {
+    on_both(|database| async move {
+        let mut tx = database.write().await.unwrap();
+        let sql = "INSERT INTO migrations (name, applied_at) VALUES ('9999_far_future', 1)";
+        tx.execute(sql, vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let error = migrate(&database, at(9)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Schema(_)));
+        assert!(error.to_string().contains("9999_far_future"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_again_changes_nothing() {
+    on_both(|database| async move {
+        let tenant = crate::samples::settle(&database, "acme").await;
+        migrate(&database, at(9)).await.unwrap();
+        let mut read = database.read().await.unwrap();
+        assert!(store::tenants::find(&mut read, &tenant).await.unwrap().is_some());
+        let sql = "SELECT applied_at FROM migrations";
+        let row = read.row(sql, vec![]).await.unwrap().unwrap();
+        assert_eq!(row.time("applied_at").unwrap(), at(0));
+    })
+    .await;
+}
