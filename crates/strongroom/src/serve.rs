@@ -61,18 +61,33 @@ pub(crate) struct StorageOptions {
 }
 
 impl StorageOptions {
-    /// Opens the database and reads the key.
-    pub(crate) async fn open(&self) -> Result<(Database, Kek), Failure> {
-        let location = match &self.kek_file {
-            Some(file) => KekLocation::File(file.clone()),
-            None => match std::env::var(KEK_VARIABLE) {
-                Ok(text) => KekLocation::Environment(Zeroizing::new(text)),
-                Err(_) => return Err(Failure::NoKek { variable: KEK_VARIABLE }),
-            },
-        };
+    /// Opens a database that has a tenant; makes nothing.
+    async fn open_populated(&self) -> Result<(Database, Kek), Failure> {
+        if self.database.is_missing() {
+            return Err(Failure::NoTenant);
+        }
+        let database = storage::open(&self.database, SystemClock.now()).await?;
+        if !store::tenants::exist(&mut database.read().await?).await? {
+            return Err(Failure::NoTenant);
+        }
+        let kek = storage::kek(&self.kek_location()?, &database, &OsEntropy).await?;
+        Ok((database, kek))
+    }
+
+    /// Opens the database; makes it and its key file if both are missing.
+    pub(crate) async fn open_or_make(&self) -> Result<(Database, Kek), Failure> {
+        let location = self.kek_location()?;
         let database = storage::open(&self.database, SystemClock.now()).await?;
         let kek = storage::kek(&location, &database, &OsEntropy).await?;
         Ok((database, kek))
+    }
+
+    fn kek_location(&self) -> Result<KekLocation, Failure> {
+        match (&self.kek_file, std::env::var(KEK_VARIABLE)) {
+            (Some(file), _) => Ok(KekLocation::File(file.clone())),
+            (None, Ok(text)) => Ok(KekLocation::Environment(Zeroizing::new(text))),
+            (None, Err(_)) => Err(Failure::NoKek { variable: KEK_VARIABLE }),
+        }
     }
 }
 
@@ -93,10 +108,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         _ => None,
     };
     let listener = listeners::on(options.listen, "--listen").await?;
-    let (database, kek) = options.storage.open().await?;
-    if !store::tenants::exist(&mut database.read().await?).await? {
-        return Err(Failure::NoTenant);
-    }
+    let (database, kek) = options.storage.open_populated().await?;
     let reach =
         if options.allow_loopback_providers { Reach::PublicAndLoopback } else { Reach::Public };
     let app = wiring::app(database, kek, Arc::new(SystemClock), Arc::new(OsEntropy), reach).await?;

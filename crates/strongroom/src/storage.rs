@@ -64,6 +64,16 @@ pub(crate) enum KekLocationError {
     Lost { wanted: String, file: PathBuf },
 }
 
+impl DatabaseLocation {
+    /// Whether there is certainly no database yet.
+    pub(crate) fn is_missing(&self) -> bool {
+        match self {
+            Self::SqliteFile(file) => !file.exists(),
+            Self::Postgres(_) => false,
+        }
+    }
+}
+
 /// Opens the database, made and brought to this version's schema if need be.
 pub(crate) async fn open(
     location: &DatabaseLocation,

@@ -69,7 +69,7 @@ pub(crate) async fn run(command: TenantCommand) -> Result<(), Failure> {
 async fn create(options: CreateOptions) -> Result<(), Failure> {
     let CreateOptions { name, base_url: base_urls, storage } = options;
     let canonical = base_urls[0].clone();
-    let (database, kek) = storage.open().await?;
+    let (database, kek) = storage.open_or_make().await?;
     let app = wiring::app(database, kek, Arc::new(SystemClock), Arc::new(OsEntropy), Reach::Public)
         .await?;
     let now = app.now();

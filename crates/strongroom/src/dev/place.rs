@@ -48,8 +48,8 @@ impl Place {
             Folder::Kept(kept_folder(options.data.as_deref())?)
         };
         let file = folder.path().join("strongroom.db");
-        let is_new = options.database.is_none() && !file.exists();
         let database = options.database.clone().unwrap_or(DatabaseLocation::SqliteFile(file));
+        let is_new = database.is_missing();
         Ok(Self { folder, database, is_new })
     }
 

@@ -1,0 +1,80 @@
+//! The binary as a child process.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// Ports that are free.
+pub(crate) const ANY_PORTS: [&str; 6] = ["--port", "0", "--emulator-port", "0", "--demo-port", "0"];
+
+/// A folder to run in.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// The binary with arguments, in a folder, without anything from the environment.
+pub(crate) fn strongroom(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    for variable in ["DATABASE", "LISTEN", "KEK", "KEK_FILE", "LOG"] {
+        command.env_remove(format!("STRONGROOM_{variable}"));
+    }
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(folder: &Path, arguments: &[&str]) -> Output {
+    strongroom(folder, arguments).output().await.unwrap()
+}
+
+/// `strongroom dev --json`, ready.
+pub(crate) struct Dev {
+    pub(crate) announced: Value,
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Dev {
+    /// Starts it on free ports and reads its line.
+    pub(crate) async fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let arguments = [&["dev", "--json"], &ANY_PORTS[..], arguments].concat();
+        let mut child = strongroom(folder, &arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).await.unwrap();
+        Self { announced: serde_json::from_str(&line).unwrap(), child, stdout }
+    }
+
+    /// A text of the announcement, by its path.
+    #[track_caller]
+    pub(crate) fn text(&self, path: &str) -> &str {
+        self.announced.pointer(path).and_then(Value::as_str).unwrap()
+    }
+
+    /// Sends SIGTERM; the exit code, and what was printed after the line.
+    pub(crate) async fn stop(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        let status = self.child.wait().await.unwrap();
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).await.unwrap();
+        (status.code(), rest)
+    }
+}
+
+/// A client that trusts one more authority and finds every name on this machine.
+#[expect(clippy::disallowed_methods, reason = "tests are outside the server")]
+pub(crate) fn http(ca: Option<&str>, host: &str) -> reqwest::Client {
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .resolve(host, std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    if let Some(ca) = ca {
+        let pem = std::fs::read(ca).unwrap();
+        builder = builder.tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()]);
+    }
+    builder.build().unwrap()
+}
