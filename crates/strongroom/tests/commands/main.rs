@@ -1,5 +1,7 @@
 //! The binary as a shell sees it: what it prints, what it leaves behind, how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
+
 mod dev;
 mod process;
 mod refusals;
