@@ -74,6 +74,17 @@ pub async fn count(q: &mut impl Query, tenant: &TenantId) -> Result<i64> {
     q.row(sql, vec![tenant.into()]).await?.map_or(Ok(0), |row| row.int("total"))
 }
 
+/// How many events a user has.
+pub async fn count_for_user(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    user_id: &UserId,
+) -> Result<i64> {
+    let sql = "SELECT COUNT(*) AS total FROM log_events WHERE tenant = $1 AND user_id = $2";
+    let row = q.row(sql, vec![tenant.into(), user_id.into()]).await?;
+    row.map_or(Ok(0), |row| row.int("total"))
+}
+
 fn from_row(row: &Row) -> Result<LogEvent> {
     let column = "type";
     let kind = LogEventKind::from_code(row.text(column)?)

@@ -18,6 +18,7 @@ mod forms;
 mod headers;
 pub mod listen;
 mod logged_out;
+mod management;
 mod oauth;
 mod page;
 mod page_error;

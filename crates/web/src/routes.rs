@@ -4,13 +4,14 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, post};
 
-use crate::{AppState, account, cors, headers, oauth, page_paths, pages};
+use crate::{AppState, account, cors, headers, management, oauth, page_paths, pages};
 
 /// The router of all surfaces.
 pub(crate) fn router(state: AppState) -> Router {
     Router::new()
         .merge(browser())
         .merge(cross_origin().layer(from_fn_with_state(state.clone(), cors::cross_origin)))
+        .nest("/api/v2", management::routes(&state))
         .layer(from_fn(headers::defaults))
         .with_state(state)
 }

@@ -1,0 +1,144 @@
+//! The documented members of a client.
+
+use crate::management::shape::{Member, Shape, TEXT, TEXTS};
+
+const NAMES: Shape = Shape::List { of: &Shape::Text { least: 1, most: 2048 }, most: 100 };
+const SECONDS: Shape = Shape::Integer { least: 0, most: 157_788_000 };
+const LOGIN_PAGE: Shape = Shape::Text { least: 0, most: 200_000 };
+
+/// What can be set when a client is made, and not later.
+pub(super) const ON_CREATE: &[Member] = &[
+    Member::required("name", Shape::Text { least: 1, most: 200 }),
+    Member::new("resource_server_identifier", Shape::Text { least: 1, most: 600 }),
+];
+
+/// What can be set when a client is changed, and is required when it is made.
+pub(super) const ON_UPDATE: &[Member] = &[Member::new("name", Shape::Text { least: 1, most: 200 })];
+
+/// What decides how the client is served.
+pub(super) const SERVED: &[Member] = &[
+    Member::nullable(
+        "app_type",
+        Shape::OneOf(&["native", "spa", "regular_web", "non_interactive", "resource_server"]),
+    ),
+    Member::new("is_first_party", Shape::Boolean),
+    Member::new("oidc_conformant", Shape::Boolean),
+    Member::new("callbacks", TEXTS),
+    Member::new("allowed_origins", TEXTS),
+    Member::new("web_origins", TEXTS),
+    Member::new("allowed_logout_urls", TEXTS),
+    Member::new("grant_types", NAMES),
+    Member::nullable(
+        "token_endpoint_auth_method",
+        Shape::OneOf(&["none", "client_secret_post", "client_secret_basic"]),
+    ),
+    Member::new(
+        "jwt_configuration",
+        Shape::Record(&[
+            Member::new("lifetime_in_seconds", SECONDS),
+            Member::new("secret_encoded", Shape::Boolean),
+            Member::new("scopes", Shape::Object),
+            Member::new("alg", Shape::Only(&["RS256"])),
+        ]),
+    ),
+    Member::nullable("refresh_token", Shape::Record(REFRESH_TOKEN)),
+    Member::new("require_proof_of_possession", Shape::Boolean),
+    Member::new("client_metadata", Shape::Object),
+    Member::new("client_secret", Shape::Text { least: 1, most: 512 }),
+];
+
+const REFRESH_TOKEN: &[Member] = &[
+    Member::required("rotation_type", Shape::OneOf(&["rotating", "non-rotating"])),
+    Member::required("expiration_type", Shape::OneOf(&["expiring", "non-expiring"])),
+    Member::new("leeway", SECONDS),
+    Member::new("token_lifetime", SECONDS),
+    Member::new("infinite_token_lifetime", Shape::Boolean),
+    Member::new("idle_token_lifetime", SECONDS),
+    Member::new("infinite_idle_token_lifetime", Shape::Boolean),
+    Member::nullable(
+        "policies",
+        Shape::List {
+            of: &Shape::Record(&[
+                Member::required("audience", Shape::Text { least: 1, most: 600 }),
+                Member::required("scope", NAMES),
+            ]),
+            most: 100,
+        },
+    ),
+];
+
+/// What changes nothing here: kept, and shown to whoever asks.
+pub(super) const KEPT: &[Member] = &[
+    Member::new("description", Shape::Text { least: 0, most: 140 }),
+    Member::new("logo_uri", TEXT),
+    Member::nullable("oidc_logout", Shape::Object),
+    Member::nullable("oidc_backchannel_logout", Shape::Object),
+    Member::nullable("session_transfer", Shape::Object),
+    Member::new("client_aliases", NAMES),
+    Member::new("allowed_clients", NAMES),
+    Member::nullable("encryption_key", Shape::Object),
+    Member::new("sso", Shape::Boolean),
+    Member::new("sso_disabled", Shape::Boolean),
+    Member::new("cross_origin_authentication", Shape::Boolean),
+    Member::new("cross_origin_auth", Shape::Boolean),
+    Member::nullable("cross_origin_loc", TEXT),
+    Member::new("custom_login_page_on", Shape::Boolean),
+    Member::new("custom_login_page", LOGIN_PAGE),
+    Member::new("custom_login_page_preview", LOGIN_PAGE),
+    Member::new("form_template", LOGIN_PAGE),
+    Member::nullable("mobile", Shape::Object),
+    Member::new("initiate_login_uri", TEXT),
+    Member::nullable("native_social_login", Shape::Object),
+    Member::nullable("fedcm_login", Shape::Object),
+    Member::nullable("organization_require_behavior", TEXT),
+    Member::nullable("organization_discovery_methods", NAMES),
+    Member::new("is_token_endpoint_ip_header_trusted", Shape::Boolean),
+    Member::nullable("skip_non_verifiable_callback_uri_confirmation_prompt", Shape::Boolean),
+    Member::nullable("token_exchange", Shape::Object),
+    Member::nullable("par_request_expiry", SECONDS),
+    Member::new("third_party_security_mode", TEXT),
+    Member::new("redirection_policy", TEXT),
+    Member::nullable("async_approval_notification_channels", NAMES),
+];
+
+/// What would protect somebody, or let somebody in, and is not served: accepted only as what happens
+/// anyway.
+pub(super) const UNSERVED: &[Member] = &[
+    Member::nullable("client_authentication_methods", Shape::Off),
+    Member::new("require_pushed_authorization_requests", Shape::Off),
+    Member::nullable("signed_request_object", Shape::Off),
+    Member::nullable("token_vault_privileged_access", Shape::Off),
+    Member::nullable("compliance_level", Shape::Only(&["none"])),
+    Member::nullable("organization_usage", Shape::Only(&["deny", "allow"])),
+    Member::nullable("default_organization", Shape::Off),
+    Member::nullable("token_quota", Shape::Off),
+    Member::nullable(
+        "identity_assertion_authorization_grant",
+        Shape::Record(&[Member::new("active", Shape::Off)]),
+    ),
+    Member::nullable("express_configuration", Shape::Off),
+    Member::nullable("my_organization_configuration", Shape::Off),
+    // Secrets of other services stand in these, and would stand in the record in clear.
+    Member::nullable("addons", Shape::Off),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::management::shape::Member;
+
+    #[test]
+    fn no_member_is_documented_twice_and_none_that_is_ours_to_set() {
+        for on in [ON_CREATE, ON_UPDATE] {
+            let mut names = HashSet::new();
+            for Member { name, .. } in [on, SERVED, KEPT, UNSERVED].into_iter().flatten() {
+                assert!(names.insert(*name), "{name}");
+            }
+            for ours in ["client_id", "tenant", "global", "signing_keys", "encrypted", "owners"] {
+                assert!(!names.contains(ours), "{ours}");
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! `/logs`: the audit log.
+
+pub(super) mod output;
+pub(super) mod read;
