@@ -142,6 +142,12 @@ pub async fn note_refusal(
     Event::new(kind, context).client_id(client_id).describe(cause).commit(app, context, now).await
 }
 
+/// What a stranger wrote, as far as it is kept.
+pub(crate) fn printable(text: &str) -> String {
+    const CHARS_MAX: usize = 320;
+    text.chars().filter(|c| !c.is_control()).take(CHARS_MAX).collect()
+}
+
 /// An error with everything that led to it, for [`Event::describe`].
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

@@ -39,7 +39,7 @@ pub(crate) use self::response::leads_to;
 pub use self::response::{AuthorizationResponse, ReplyAddress};
 use crate::access;
 use crate::app::App;
-use crate::audit::{self, Event};
+use crate::audit::{self, Event, printable};
 use crate::context::Context;
 use crate::id_token_hint::{self, IdTokenHint};
 use crate::keys::KeyError;
@@ -160,7 +160,8 @@ async fn unaddressed(
     if let Unaddressed::Key(_) = cause {
         return cause;
     }
-    let event = Event::new(LogEventKind::LoginFailed, context).client_id(client_id);
+    let client_id = client_id.map(printable);
+    let event = Event::new(LogEventKind::LoginFailed, context).client_id(client_id.as_deref());
     match event.describe(audit::chain(&cause)).commit(app, context, now).await {
         Ok(()) => cause,
         Err(error) => error.into(),

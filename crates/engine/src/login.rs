@@ -23,10 +23,10 @@ use store::{StoreError, clients, users};
 
 pub(crate) use self::completion::Authenticated;
 pub use self::completion::{Completed, CompletionError};
-pub(crate) use self::identifier::{address_for_signup, lookup_form, printable};
+pub(crate) use self::identifier::{address_for_signup, lookup_form};
 use crate::app::App;
 use crate::attempts::{self, Attempt};
-use crate::audit::Event;
+use crate::audit::{Event, printable};
 use crate::authorize::{self, AcceptedRequest, serving_logins};
 use crate::context::Context;
 use crate::keys::KeyError;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use store::{Query, StoreError, clients};
 
 use crate::app::App;
-use crate::audit::{self, Event};
+use crate::audit::{self, Event, printable};
 use crate::authorize::find_client;
 use crate::context::Context;
 use crate::id_token_hint::{self, HintError, IdTokenHint};
@@ -313,7 +313,8 @@ async fn refused(
     if let LogoutError::Key(_) = error {
         return error;
     }
-    let event = Event::new(LogEventKind::LogoutFailed, context).client_id(client_id);
+    let client_id = client_id.map(printable);
+    let event = Event::new(LogEventKind::LogoutFailed, context).client_id(client_id.as_deref());
     match event.describe(audit::chain(&error)).commit(app, context, now).await {
         Ok(()) => error,
         Err(failed) => failed.into(),

@@ -13,11 +13,11 @@ use vault::seal::UserShare;
 
 use crate::app::App;
 use crate::attempts::{self, Attempt};
-use crate::audit::Event;
+use crate::audit::{Event, printable};
 use crate::context::Context;
 use crate::keys::KeyError;
 use crate::login::{
-    Authenticated, Completed, CompletionError, OpenLogin, address_for_signup, completion, printable,
+    Authenticated, Completed, CompletionError, OpenLogin, address_for_signup, completion,
 };
 use crate::passwords::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError};
 use crate::sessions::Visitor;

@@ -43,7 +43,7 @@ mod server;
 mod tenant;
 mod world;
 
-pub use accounts::Connect;
+pub use accounts::{Connect, Connecting};
 pub use browser::{Browser, Page, Persona};
 pub use call::{Answer, Call};
 pub use clock::{ManualClock, START};
@@ -53,7 +53,7 @@ pub use emulated::Emulated;
 pub use entropy::SeededEntropy;
 pub use exchange::Exchange;
 pub use html::{Form, Submit};
-pub use login::{Application, Login, Tokens};
+pub use login::{Application, Attempt, Login, Tokens};
 pub use server::{Builder, TestServer};
 pub use strongroom::seed::{
     CALENDAR_CONNECTION, Credentials, DATABASE_CONNECTION, RESOURCE_SERVER, Seeded, SeededPerson,

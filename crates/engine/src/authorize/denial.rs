@@ -6,6 +6,7 @@ use protocol::oauth::error::ErrorCode;
 use store::StoreError;
 
 use crate::access::AccessError;
+use crate::audit::printable;
 use crate::keys::KeyError;
 use crate::provider_journey::{ArrivalCause, JourneyError};
 
@@ -123,7 +124,7 @@ impl Halt {
         match error {
             AccessError::Store(error) => Self::Failed(error.into()),
             AccessError::UnknownAudience(audience) => {
-                Self::Denied(Denial::UnknownAudience(audience))
+                Self::Denied(Denial::UnknownAudience(printable(&audience)))
             }
             AccessError::NotAuthorized { ref audience, .. } => {
                 Self::Denied(Denial::AudienceNotAllowed {

@@ -41,11 +41,6 @@ fn is_domain(domain: &str) -> bool {
     domain.contains('.') && domain.len() <= 255 && domain.split('.').all(is_label)
 }
 
-/// What a stranger typed, fit for the audit log.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(IDENTIFIER_BYTES_MAX).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,3 +1,8 @@
 //! The product over the wire, a module for each subject, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+mod attacks;
+mod login;
 mod main_job;
+mod support;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::log_event::LogEventKind;
-use testkit::{Connect, Emulated, Engine, Exchange, Login, TestServer};
+use testkit::{Connect, Engine, Exchange, Login, TestServer};
 
 #[tokio::test]
 async fn a_person_connects_and_the_api_reads_the_calendar() {
@@ -37,7 +37,7 @@ async fn a_confidential_application_exchanges_its_refresh_token() {
     server.connect_account(&browser, &mine, &Connect::calendar()).await;
 
     let first = server.exchange_refresh_token(&mine, &Exchange::calendar()).await.expect(200);
-    server.provider().expire(&Emulated::subject_of("ada")).await;
+    server.provider().expire("ada").await;
     server.clock().advance(Duration::from_hours(1));
     let second = server.exchange_refresh_token(&mine, &Exchange::calendar()).await.expect(200);
     assert_ne!(first.member("access_token"), second.member("access_token"));

@@ -1,0 +1,5 @@
+//! Attacks by number, a file for each kind.
+
+mod authorization;
+mod login;
+mod redirects;

@@ -1,0 +1,9 @@
+//! Universal Login: from `/authorize` to the answer, and out again.
+
+mod logout;
+mod pages;
+mod prompts;
+mod providers;
+mod response_modes;
+mod sessions;
+mod signup;
