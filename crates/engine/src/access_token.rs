@@ -173,6 +173,8 @@ pub struct VerifiedAccessToken {
     pub scope: ScopeSet,
     /// The key it is bound to.
     pub jkt: Option<Thumbprint>,
+    /// When it was made.
+    pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -238,7 +240,8 @@ pub fn verify(
     if now >= expires_at {
         return Err(AccessTokenError::Expired);
     }
-    if Timestamp::from_seconds(iat) > now.saturating_add(CLOCK_SKEW) {
+    let issued_at = Timestamp::from_seconds(iat);
+    if issued_at > now.saturating_add(CLOCK_SKEW) {
         return Err(AccessTokenError::NotYetValid);
     }
     let client_id = azp.or(client_id).ok_or(AccessTokenError::NotAnAccessToken)?;
@@ -247,6 +250,7 @@ pub fn verify(
         client_id: client_id.into(),
         scope: ScopeSet::parse_lenient(&scope),
         jkt: cnf.map(|cnf| cnf.jkt),
+        issued_at,
         expires_at,
     })
 }

@@ -5,7 +5,9 @@
 
 use model::grant::CodeGrant;
 use model::log_event::LogEventKind;
+use model::resource_server::ResourceServer;
 use model::user::User;
+use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::answer::TokenResponse;
 use protocol::oauth::pkce::{self, CodeChallenge};
 use protocol::oauth::token::{AuthorizationCodeGrant, GrantType};
@@ -70,6 +72,15 @@ impl From<StoreError> for CodeError {
     }
 }
 
+/// What a redeemed code stands for, now that everything was checked.
+struct Redeemed {
+    grant: CodeGrant,
+    user: User,
+    resource_server: Option<ResourceServer>,
+    /// The key that the access token is bound to.
+    jkt: Option<Thumbprint>,
+}
+
 /// Redeems a code.
 pub async fn exchange(
     app: &App,
@@ -79,11 +90,9 @@ pub async fn exchange(
     proof: Option<&DpopBound>,
     now: Timestamp,
 ) -> Result<TokenResponse, CodeError> {
-    let keys = app.tenant_keys(context.tenant_id(), now).await?;
     let mut tx = app.store.write().await?;
-    let checked = check(&mut tx, context, client, request, proof, now).await;
-    let (grant, user) = match checked {
-        Ok(checked) => checked,
+    let redeemed = match check(&mut tx, context, client, request, proof, now).await {
+        Ok(redeemed) => redeemed,
         Err(error @ (CodeError::Key(_) | CodeError::Access(AccessError::Store(_)))) => {
             return Err(error);
         }
@@ -98,33 +107,23 @@ pub async fn exchange(
         }
     };
     let client = client.client();
+    let Redeemed { grant, user, resource_server, jkt } = redeemed;
     let authorization = &grant.authorization;
-    let response = async {
-        let resource_server = match &authorization.audience {
-            None => None,
-            Some(audience) => Some(
-                resource_servers::find_by_identifier(&mut tx, context.tenant_id(), audience)
-                    .await?
-                    .ok_or_else(|| AccessError::UnknownAudience(audience.clone()))?,
-            ),
-        };
-        let jkt = access::binding(client, resource_server.as_ref(), proof)?;
-        let family_key = proof.map(DpopBound::jkt);
-        let refresh_token =
-            issue::begin_family(app, &mut tx, context, client, &grant, family_key, now).await?;
-        let issue = Issue {
-            client,
-            user: &user,
-            authorization,
-            resource_server: resource_server.as_ref(),
-            scope: &authorization.scope,
-            jkt: jkt.as_ref(),
-            nonce: grant.nonce.clone(),
-            refresh_token,
-        };
-        Ok::<_, CodeError>(issue::token_response(app, &keys, context, issue, now)?)
-    }
-    .await?;
+    let family_key = proof.map(DpopBound::jkt);
+    let refresh_token =
+        issue::begin_family(app, &mut tx, context, client, &grant, family_key, now).await?;
+    let keys = app.keys.of(&mut tx, context.tenant_id(), now).await?;
+    let issue = Issue {
+        client,
+        user: &user,
+        authorization,
+        resource_server: resource_server.as_ref(),
+        scope: &authorization.scope,
+        jkt: jkt.as_ref(),
+        nonce: grant.nonce.clone(),
+        refresh_token,
+    };
+    let response = issue::token_response(app, &keys, context, issue, now)?;
     Event::new(LogEventKind::CodeExchange, context)
         .client(client)
         .user(&user)
@@ -143,7 +142,7 @@ async fn check(
     request: AuthorizationCodeGrant,
     proof: Option<&DpopBound>,
     now: Timestamp,
-) -> Result<(CodeGrant, User), CodeError> {
+) -> Result<Redeemed, CodeError> {
     let AuthorizationCodeGrant { code, redirect_uri, code_verifier } = request;
     let tenant = context.tenant_id();
     let client = client.client();
@@ -181,5 +180,16 @@ async fn check(
     }
     let user = users::find(tx, tenant, &grant.authorization.user_id).await?;
     let user = user.ok_or(CodeError::UserGone)?;
-    if user.blocked { Err(CodeError::UserBlocked) } else { Ok((grant, user)) }
+    if user.blocked {
+        return Err(CodeError::UserBlocked);
+    }
+    let resource_server = match &grant.authorization.audience {
+        None => None,
+        Some(audience) => {
+            let found = resource_servers::find_by_identifier(tx, tenant, audience).await?;
+            Some(found.ok_or_else(|| AccessError::UnknownAudience(audience.clone()))?)
+        }
+    };
+    let jkt = access::binding(client, resource_server.as_ref(), proof)?;
+    Ok(Redeemed { grant, user, resource_server, jkt })
 }

@@ -67,14 +67,23 @@ pub enum NoncePolicy {
     Optional,
 }
 
-/// Accepts a proof, once.
-pub async fn accept(
+/// A proof that fits its request. Whether it was used before shows when it is spent.
+#[derive(Debug)]
+pub struct FreshProof {
+    jkt: Thumbprint,
+    mark: [u8; 32],
+    remembered_until: Timestamp,
+}
+
+/// Checks a proof against its request, without a trace in the database: who has no business here
+/// makes us write nothing.
+pub async fn check(
     app: &App,
     context: &Context,
     header: &str,
     request: &ProofContext<'_>,
     policy: NoncePolicy,
-) -> Result<DpopBound, ProofError> {
+) -> Result<FreshProof, ProofError> {
     let now = request.now;
     let proof = Proof::verify(header, request)?;
     let keys = app.tenant_keys(context.tenant_id(), now).await?;
@@ -86,14 +95,28 @@ pub async fn accept(
     if !current {
         return Err(ProofError::NonceWanted { nonce: nonce(&keys, now)? });
     }
-    // RFC 9449 §11.1: a proof is remembered for longer than it is accepted.
-    let mark = digest(&SHA256, format!("{}\n{}", proof.jkt().as_str(), proof.jti()).as_bytes());
-    let mark: [u8; 32] = mark.as_ref().try_into().unwrap_or_default();
-    let mut tx = app.store.write().await?;
-    let until = now.saturating_add(JTI_MEMORY);
-    let first = replay_marks::insert(&mut tx, context.tenant_id(), "dpop", &mark, until).await?;
-    tx.commit().await?;
-    if first { Ok(DpopBound { jkt: proof.jkt().clone() }) } else { Err(ProofError::Replayed) }
+    let jkt = proof.jkt().clone();
+    let digest = digest(&SHA256, format!("{}\n{}", jkt.as_str(), proof.jti()).as_bytes());
+    let mut mark = [0; 32];
+    mark.copy_from_slice(digest.as_ref());
+    Ok(FreshProof { jkt, mark, remembered_until: now.saturating_add(JTI_MEMORY) })
+}
+
+impl FreshProof {
+    /// The thumbprint of the key that made it.
+    pub fn jkt(&self) -> &Thumbprint {
+        &self.jkt
+    }
+
+    /// Spends the proof. RFC 9449 §11.1: it is remembered for longer than it is accepted.
+    pub async fn spend(self, app: &App, context: &Context) -> Result<DpopBound, ProofError> {
+        let Self { jkt, mark, remembered_until } = self;
+        let mut tx = app.store.write().await?;
+        let tenant = context.tenant_id();
+        let first = replay_marks::insert(&mut tx, tenant, "dpop", &mark, remembered_until).await?;
+        tx.commit().await?;
+        if first { Ok(DpopBound { jkt }) } else { Err(ProofError::Replayed) }
+    }
 }
 
 /// A nonce for the next proof. It carries the window it was made in and is authentic, so every node

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use model::client::Client;
 use model::grant::{Authorization, CodeGrant, GrantFamily};
+use model::ids::GrantFamilyId;
 use model::resource_server::ResourceServer;
 use model::user::User;
 use protocol::jose::jwk::Thumbprint;
@@ -11,9 +14,10 @@ use protocol::oauth::answer::{TokenResponse, TokenType};
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::StandardClaims;
 use protocol::oidc::id_token::{ID_TOKEN_TYP, IdTokenClaims};
-use protocol::secret::{IdToken, RefreshToken};
+use protocol::secret::{Hashed, IdToken, RefreshToken, kind};
 use protocol::time::Timestamp;
 use store::{WriteTx, grants};
+use vault::keyring::Purpose;
 
 use crate::access::OFFLINE_ACCESS;
 use crate::access_token::{self, NewAccessToken, Subject};
@@ -24,6 +28,7 @@ use crate::keys::{KeyError, TenantKeys};
 /// A user has no more living families of refresh tokens with one client; the oldest give way.
 const FAMILIES_MAX: i64 = 200;
 const REFRESH_TOKEN_PREFIX: &str = "srt_";
+const SUCCESSOR_LABEL: &[u8] = b"refresh token successor";
 
 /// What tokens are issued for.
 #[derive(Debug)]
@@ -155,12 +160,20 @@ pub(crate) async fn begin_family(
     grants::insert_family(tx, tenant, &family).await?;
     let (user_id, client_id) = (&authorization.user_id, &client.client_id);
     grants::revoke_oldest(tx, tenant, user_id, client_id, FAMILIES_MAX, now).await?;
-    let token = mint_refresh_token(app);
+    let token: RefreshToken = app.entropy.secret(REFRESH_TOKEN_PREFIX);
     grants::insert_token(tx, tenant, &token.hashed(), family_id, 0, now).await?;
     Ok(Some(token))
 }
 
-/// A fresh refresh token.
-pub(crate) fn mint_refresh_token(app: &App) -> RefreshToken {
-    app.entropy.secret(REFRESH_TOKEN_PREFIX)
+/// The refresh token that follows another one of its family: 256 bits that only the holder of the
+/// tenant's key can compute.
+pub(crate) fn successor(
+    keys: &TenantKeys,
+    family_id: &GrantFamilyId,
+    replaced: &Hashed<kind::RefreshToken>,
+) -> Result<RefreshToken, KeyError> {
+    let key = keys.newest(Purpose::Tickets)?;
+    let parts = [SUCCESSOR_LABEL, family_id.as_str().as_bytes(), replaced.as_bytes()];
+    let text = BASE64_URL_SAFE_NO_PAD.encode(key.mac(&parts));
+    Ok(RefreshToken::new(format!("{REFRESH_TOKEN_PREFIX}{text}")))
 }

@@ -2,6 +2,7 @@
 
 use model::client::Client;
 use model::ids::UserId;
+use model::log_event::LogEventKind;
 use model::resource_server::SystemApi;
 use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::answer::TokenType;
@@ -12,8 +13,9 @@ use store::{StoreError, clients, users};
 
 use crate::access_token::{self, AccessTokenError, Subject};
 use crate::app::App;
+use crate::audit::Event;
 use crate::context::Context;
-use crate::dpop::DpopBound;
+use crate::dpop::{FreshProof, ProofError};
 use crate::keys::KeyError;
 
 /// That a request comes from a person, through a client of the tenant, with a scope.
@@ -62,6 +64,9 @@ pub enum AccountCallerError {
     /// The token lacks the scope.
     #[error("the token lacks the scope {0}")]
     ScopeMissing(&'static str),
+    /// The proof was used before.
+    #[error("the DPoP proof was used before")]
+    Replayed,
     /// The database or a key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -79,7 +84,7 @@ pub async fn authorize(
     context: &Context,
     token: &AccessToken,
     scheme: TokenType,
-    proof: Option<&DpopBound>,
+    proof: Option<FreshProof>,
     scope: &'static str,
     now: Timestamp,
 ) -> Result<AccountCaller, AccountCallerError> {
@@ -88,18 +93,22 @@ pub async fn authorize(
     let keys = app.keys.of(&mut read, tenant, now).await?;
     let audience = SystemApi::MyAccount.audience(&context.base);
     let verified = access_token::verify(&keys, context, token, &audience, now)?;
-    check_binding(verified.jkt.as_ref(), scheme, proof)?;
+    check_binding(verified.jkt.as_ref(), scheme, proof.as_ref())?;
     let Subject::User(user_id) = verified.subject else {
         return Err(AccountCallerError::NotAUser);
     };
     require_scope(&verified.scope, scope)?;
     // A token outlives what it was given for: whether person and client still stand is asked anew.
     let standing = users::standing(&mut read, tenant, &user_id).await?;
-    if standing.is_none_or(|standing| standing.blocked) {
+    let standing = standing.ok_or(AccountCallerError::UserGone)?;
+    // A user of the same id who came later is somebody else.
+    let is_another = verified.issued_at.as_seconds() < standing.created_at.as_seconds();
+    if standing.blocked || is_another {
         return Err(AccountCallerError::UserGone);
     }
     let client = clients::find(&mut read, tenant, &verified.client_id).await?;
     let client = client.ok_or(AccountCallerError::ClientGone)?.client;
+    spend(app, context, proof, &user_id, now).await?;
     Ok(AccountCaller { user_id, client, jkt: verified.jkt })
 }
 
@@ -108,13 +117,37 @@ pub async fn authorize(
 pub(crate) fn check_binding(
     jkt: Option<&Thumbprint>,
     scheme: TokenType,
-    proof: Option<&DpopBound>,
+    proof: Option<&FreshProof>,
 ) -> Result<(), AccountCallerError> {
     match (jkt, scheme, proof) {
         (None, TokenType::Bearer, None) => Ok(()),
         (Some(jkt), TokenType::Dpop, Some(proof)) if proof.jkt() == jkt => Ok(()),
         (None | Some(_), TokenType::Bearer | TokenType::Dpop, None | Some(_)) => {
             Err(AccountCallerError::Binding)
+        }
+    }
+}
+
+/// Spends the proof of a request that is otherwise let through. One that was used before was stolen
+/// on its way, together with the token: that is noted.
+pub(crate) async fn spend(
+    app: &App,
+    context: &Context,
+    proof: Option<FreshProof>,
+    user_id: &UserId,
+    now: Timestamp,
+) -> Result<(), AccountCallerError> {
+    let Some(proof) = proof else { return Ok(()) };
+    match proof.spend(app, context).await {
+        Ok(_) => Ok(()),
+        Err(ProofError::Key(error)) => Err(error.into()),
+        Err(ProofError::Invalid(_) | ProofError::NonceWanted { .. } | ProofError::Replayed) => {
+            Event::new(LogEventKind::Warning, context)
+                .user_id(user_id.as_str())
+                .describe(AccountCallerError::Replayed.to_string())
+                .commit(app, context, now)
+                .await?;
+            Err(AccountCallerError::Replayed)
         }
     }
 }

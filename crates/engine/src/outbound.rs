@@ -4,6 +4,7 @@
 //! that no name can lead inside by changing between check and use. Redirects are not followed, time
 //! and size are bounded.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use http::{HeaderMap, Request, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 /// A call with its answer takes no longer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,15 +38,20 @@ pub struct Outbound {
     reach: Reach,
 }
 
-/// An answer, whole.
-#[derive(Debug)]
+/// An answer, whole. It may hold tokens, so it is wiped when dropped and does not print.
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// Why there is no answer. Neither the URL nor anything that was sent is told.
@@ -70,11 +77,19 @@ impl Outbound {
     /// # Errors
     /// If the TLS library refuses its configuration.
     pub fn new(reach: Reach) -> Result<Self, reqwest::Error> {
+        Self::within(reach, CALL_TIMEOUT)
+    }
+
+    /// Makes a client whose calls take no longer than `call_timeout` each.
+    ///
+    /// # Errors
+    /// If the TLS library refuses its configuration.
+    pub fn within(reach: Reach, call_timeout: Duration) -> Result<Self, reqwest::Error> {
         #[expect(clippy::disallowed_methods, reason = "this is the guarded client")]
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT.min(call_timeout))
+            .timeout(call_timeout)
             .dns_resolver(Arc::new(CheckedResolver { reach }))
             .user_agent(concat!("strongroom/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
@@ -95,7 +110,7 @@ impl Outbound {
         let answer = self.client.execute(request).await.map_err(|error| cause(&error))?;
         let status = answer.status();
         let headers = answer.headers().clone();
-        let mut body = Vec::new();
+        let mut body = Zeroizing::new(Vec::new());
         let mut chunks = answer.bytes_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|error| cause(&error))?;

@@ -46,8 +46,11 @@ pub enum RefreshError {
         /// The family.
         family_id: GrantFamilyId,
     },
-    /// It is bound to a key, and the proof is missing or by another key.
-    #[error("the refresh token is bound to a key that the request does not prove")]
+    /// It is bound to a key, and there is no proof.
+    #[error("the refresh token is bound to a key, and the request has no proof")]
+    ProofMissing,
+    /// It is bound to another key than the one that made the proof.
+    #[error("the refresh token is bound to another key than that of the proof")]
     KeyMismatch,
     /// The person is gone.
     #[error("the user does not exist any more")]
@@ -98,22 +101,51 @@ pub async fn exchange(
         }
         Err(error) => error,
     };
-    let (kind, mut tx) = match &error {
-        RefreshError::Key(_) | RefreshError::Access(AccessError::Store(_)) => return Err(error),
+    // A refused attempt leaves nothing behind but its event.
+    tx.rollback().await?;
+    match &error {
+        RefreshError::Key(_) | RefreshError::Access(AccessError::Store(_)) => {}
         RefreshError::Reused { family_id } => {
-            grants::revoke_family(&mut tx, context.tenant_id(), family_id, now).await?;
-            (LogEventKind::RefreshTokenReuse, tx)
+            end_family(app, context, client, family_id, now).await?;
         }
-        // A refused attempt leaves nothing behind but its event.
-        _ => {
-            tx.rollback().await?;
-            (LogEventKind::RefreshExchangeFailed, app.store.write().await?)
+        RefreshError::GrantNotAllowed
+        | RefreshError::Unknown
+        | RefreshError::OtherClient
+        | RefreshError::Expired
+        | RefreshError::Revoked
+        | RefreshError::ProofMissing
+        | RefreshError::KeyMismatch
+        | RefreshError::UserGone
+        | RefreshError::UserBlocked
+        | RefreshError::AudienceNotAllowed(_)
+        | RefreshError::Access(_) => {
+            Event::new(LogEventKind::RefreshExchangeFailed, context)
+                .client(client)
+                .describe(error.to_string())
+                .commit(app, context, now)
+                .await?;
         }
-    };
-    let event = Event::new(kind, context).client(client).describe(error.to_string());
-    event.write(app, &mut tx, context, now).await?;
-    tx.commit().await?;
+    }
     Err(error)
+}
+
+/// Ends a family of which a replaced token came again.
+pub(crate) async fn end_family(
+    app: &App,
+    context: &Context,
+    client: &Client,
+    family_id: &GrantFamilyId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = app.store.write().await?;
+    grants::revoke_family(&mut tx, context.tenant_id(), family_id, now).await?;
+    let cause = RefreshError::Reused { family_id: family_id.clone() };
+    Event::new(LogEventKind::RefreshTokenReuse, context)
+        .client(client)
+        .describe(cause.to_string())
+        .write(app, &mut tx, context, now)
+        .await?;
+    tx.commit().await
 }
 
 async fn attempt(
@@ -179,12 +211,6 @@ pub(crate) async fn find_usable(
     if family.authorization.client_id != client.client_id {
         return Err(RefreshError::OtherClient);
     }
-    // RFC 9449 §5: the proof MUST be by the key that the refresh token is bound to.
-    if let Some(expected) = &family.dpop_jkt
-        && proof.map(DpopBound::jkt) != Some(expected)
-    {
-        return Err(RefreshError::KeyMismatch);
-    }
     let settings = &client.refresh_token;
     let state = family.judge(&record, settings.idle_lifetime(), settings.leeway(), now);
     match state {
@@ -192,6 +218,14 @@ pub(crate) async fn find_usable(
         RefreshTokenState::Reused => return Err(RefreshError::Reused { family_id: family.id }),
         RefreshTokenState::Expired => return Err(RefreshError::Expired),
         RefreshTokenState::Revoked => return Err(RefreshError::Revoked),
+    }
+    // RFC 9449 §5: the proof MUST be by the key that the refresh token is bound to. Judged last, so
+    // that the answer does not tell a thief without the key whether the token still lives.
+    match (&family.dpop_jkt, proof.map(DpopBound::jkt)) {
+        (None, _) => {}
+        (Some(expected), Some(proven)) if proven == expected => {}
+        (Some(_), Some(_)) => return Err(RefreshError::KeyMismatch),
+        (Some(_), None) => return Err(RefreshError::ProofMissing),
     }
     let user = users::find(q, tenant, &family.authorization.user_id).await?;
     let user = user.ok_or(RefreshError::UserGone)?;
@@ -201,8 +235,11 @@ pub(crate) async fn find_usable(
     Ok(UsableToken { family, record, user })
 }
 
-/// Replaces a token by its successor. Of several that bring the token at once one is first; the
-/// others are judged as coming after it.
+/// Replaces a token by its successor.
+///
+/// The successor is a keyed function of the token: whoever brings the token again inside the leeway,
+/// because the answer was lost or a second tab was as fast, gets the same one, and the family stays a
+/// single line. A thief and the owner therefore meet at the next use, which reveals the theft.
 async fn rotate(
     app: &App,
     tx: &mut WriteTx,
@@ -215,12 +252,14 @@ async fn rotate(
     let tenant = context.tenant_id();
     let first =
         record.replaced_at.is_none() && grants::replace_token(tx, tenant, hash, now).await?;
+    // Of several that bring the token at once one is first; the others come after it.
     if !first && client.refresh_token.leeway().is_zero() {
         return Err(RefreshError::Reused { family_id: family.id.clone() });
     }
     let generation = record.generation + 1;
     note_use(tx, context, family, generation, now).await?;
-    let successor = issue::mint_refresh_token(app);
+    let keys = app.keys.of(tx, tenant, now).await?;
+    let successor = issue::successor(&keys, &family.id, hash)?;
     grants::insert_token(tx, tenant, &successor.hashed(), &family.id, generation, now).await?;
     Ok(successor)
 }

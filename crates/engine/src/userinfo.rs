@@ -9,9 +9,9 @@ use store::users;
 use crate::access_token::{self, Subject, userinfo_audience};
 use crate::app::App;
 use crate::context::Context;
-use crate::dpop::DpopBound;
+use crate::dpop::FreshProof;
 use crate::issue::standard_claims;
-use crate::my_account::{AccountCallerError, check_binding};
+use crate::my_account::{AccountCallerError, check_binding, spend};
 
 /// Who the person is, as far as the token's scopes tell.
 pub async fn show(
@@ -19,7 +19,7 @@ pub async fn show(
     context: &Context,
     token: &AccessToken,
     scheme: TokenType,
-    proof: Option<&DpopBound>,
+    proof: Option<FreshProof>,
     now: Timestamp,
 ) -> Result<(String, StandardClaims), AccountCallerError> {
     let tenant = context.tenant_id();
@@ -27,7 +27,7 @@ pub async fn show(
     let keys = app.keys.of(&mut read, tenant, now).await?;
     let audience = userinfo_audience(&context.base);
     let verified = access_token::verify(&keys, context, token, &audience, now)?;
-    check_binding(verified.jkt.as_ref(), scheme, proof)?;
+    check_binding(verified.jkt.as_ref(), scheme, proof.as_ref())?;
     let Subject::User(user_id) = verified.subject else {
         return Err(AccountCallerError::NotAUser);
     };
@@ -36,6 +36,10 @@ pub async fn show(
     }
     let user = users::find(&mut read, tenant, &user_id).await?;
     let user = user.filter(|user| !user.blocked).ok_or(AccountCallerError::UserGone)?;
+    if verified.issued_at.as_seconds() < user.created_at.as_seconds() {
+        return Err(AccountCallerError::UserGone);
+    }
+    spend(app, context, proof, &user_id, now).await?;
     let claims = standard_claims(&user).limited_to(&verified.scope);
     Ok((user_id.to_string(), claims))
 }

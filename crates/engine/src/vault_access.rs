@@ -13,7 +13,7 @@ use connectors::FaultCode;
 use model::client::{AppType, VaultIneligible};
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
-use model::ids::UserId;
+use model::ids::{ClientId, UserId};
 use model::log_event::LogEventKind;
 use protocol::oauth::answer::VaultExchangeResponse;
 use protocol::oauth::exchange::{SubjectToken, VaultExchangeRequest};
@@ -22,17 +22,18 @@ use protocol::secret::{AccessToken, ProviderAccessToken, RefreshToken};
 use protocol::time::Timestamp;
 use serde_json::json;
 use store::connected_accounts::{self, StoredAccount};
-use store::{Query, StoreError, connections, users};
+use store::{Query, StoreError, clients, connections, users};
 use vault::refresh::{Refusal, Step, next_step};
 use vault::seal::UserShare;
 
+use crate::access::{self, AccessError};
 use crate::access_token::{self, AccessTokenError, Subject};
 use crate::app::App;
 use crate::audit::Event;
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Context;
 use crate::dpop::DpopBound;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, TenantKeys};
 use crate::refresh_grant::{self, RefreshError};
 use crate::tokensets::{self, TokensetError};
 use crate::vault_refresh::{self, RefreshOutcome};
@@ -58,6 +59,12 @@ pub enum ExchangeError {
     /// The access token acts for a client, not for a person.
     #[error("the subject token does not act for a user")]
     NotAUser,
+    /// The client that the access token was given to is gone.
+    #[error("the client that the subject token was given to does not exist any more")]
+    HolderGone,
+    /// That client may not have such tokens any more.
+    #[error("subject token: {0}")]
+    HolderRefused(#[from] AccessError),
     /// The person is gone.
     #[error("the user does not exist any more")]
     UserGone,
@@ -148,8 +155,14 @@ pub async fn exchange(
             let issued = request.requested_token_type;
             Ok(VaultExchangeResponse::new(token, expires_in.as_secs(), account.scopes, issued))
         }
-        Err(error @ ExchangeError::Tokenset(TokensetError::Key(KeyError::Store(_)))) => Err(error),
+        Err(
+            error @ (ExchangeError::Tokenset(TokensetError::Key(KeyError::Store(_)))
+            | ExchangeError::HolderRefused(AccessError::Store(_))),
+        ) => Err(error),
         Err(error) => {
+            if let ExchangeError::RefreshToken(RefreshError::Reused { family_id }) = &error {
+                refresh_grant::end_family(app, context, client.client(), family_id, now).await?;
+            }
             Event::new(LogEventKind::VaultExchangeFailed, context)
                 .client(client.client())
                 .describe(error.to_string())
@@ -252,17 +265,21 @@ async fn authorize_exchange(
     let tenant = context.tenant_id();
 
     // For whom, and to which client the subject token was given.
-    let (user_id, holder) = match subject {
+    let Bearer { user_id, holder, given_at } = match subject {
         SubjectToken::RefreshToken(token) => {
             by_refresh_token(&mut read, context, client, token, proof, now).await?
         }
         SubjectToken::AccessToken(token) => {
             let keys = app.keys.of(&mut read, tenant, now).await?;
-            by_access_token(&keys, context, client, token, now)?
+            by_access_token(&mut read, &keys, context, client, token, now).await?
         }
     };
     let standing = users::standing(&mut read, tenant, &user_id).await?;
     let standing = standing.ok_or(ExchangeError::UserGone)?;
+    // A user of the same id who came later is somebody else.
+    if given_at.as_seconds() < standing.created_at.as_seconds() {
+        return Err(ExchangeError::UserGone);
+    }
     if standing.blocked {
         return Err(ExchangeError::UserBlocked);
     }
@@ -292,6 +309,14 @@ async fn authorize_exchange(
     Ok(ExchangePermit { share: standing.share, connection, stored })
 }
 
+/// For whom a subject token speaks.
+struct Bearer {
+    user_id: UserId,
+    /// The client that the person gave it to.
+    holder: ClientId,
+    given_at: Timestamp,
+}
+
 /// A refresh token of this client: looked at, never spent.
 async fn by_refresh_token(
     q: &mut impl Query,
@@ -300,11 +325,15 @@ async fn by_refresh_token(
     token: &RefreshToken,
     proof: Option<&DpopBound>,
     now: Timestamp,
-) -> Result<(UserId, model::ids::ClientId), ExchangeError> {
+) -> Result<Bearer, ExchangeError> {
     let client = client.client();
     let usable = refresh_grant::find_usable(q, context, client, &token.hashed(), proof, now).await;
     match usable {
-        Ok(usable) => Ok((usable.user.user_id, client.client_id.clone())),
+        Ok(usable) => Ok(Bearer {
+            user_id: usable.user.user_id,
+            holder: client.client_id.clone(),
+            given_at: usable.family.created_at,
+        }),
         Err(RefreshError::Key(error)) => Err(error.into()),
         Err(RefreshError::UserGone) => Err(ExchangeError::UserGone),
         Err(RefreshError::UserBlocked) => Err(ExchangeError::UserBlocked),
@@ -314,13 +343,17 @@ async fn by_refresh_token(
 
 /// An access token for the API that this client is. It may be bound to a key of whoever sent it;
 /// the API does not have that key, and shows by its own credentials who it is.
-fn by_access_token(
-    keys: &crate::keys::TenantKeys,
+///
+/// The token outlives what it was given for, so whether its holder may still have such tokens is
+/// asked anew.
+async fn by_access_token(
+    q: &mut impl Query,
+    keys: &TenantKeys,
     context: &Context,
     client: &AuthenticatedClient,
     token: &AccessToken,
     now: Timestamp,
-) -> Result<(UserId, model::ids::ClientId), ExchangeError> {
+) -> Result<Bearer, ExchangeError> {
     let client = client.client();
     let (Some(AppType::ResourceServer), Some(api)) =
         (client.app_type, &client.resource_server_identifier)
@@ -329,10 +362,12 @@ fn by_access_token(
     };
     let audience = context.tenant.local_audience(api, &context.base);
     let verified = access_token::verify(keys, context, token, &audience, now)?;
-    match verified.subject {
-        Subject::User(user_id) => Ok((user_id, verified.client_id)),
-        Subject::Client(_) => Err(ExchangeError::NotAUser),
-    }
+    let Subject::User(user_id) = verified.subject else { return Err(ExchangeError::NotAUser) };
+    let holder = clients::find(q, context.tenant_id(), &verified.client_id).await?;
+    let holder = holder.ok_or(ExchangeError::HolderGone)?.client;
+    let server = access::find_resource_server(q, context, &audience).await?;
+    access::allowed_for_user(q, context, &holder, &server).await?;
+    Ok(Bearer { user_id, holder: holder.client_id, given_at: verified.issued_at })
 }
 
 fn choose(stored: Vec<StoredAccount>, login_hint: Option<&str>) -> Option<StoredAccount> {

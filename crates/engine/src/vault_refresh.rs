@@ -9,6 +9,7 @@ use std::time::Duration;
 use connectors::{FaultCode, Provider, Reply, TokenFault, read_token_reply, refresh_request};
 use futures_util::FutureExt;
 use model::connected_account::ConnectedAccount;
+use model::ids::{TenantId, TokensetId};
 use protocol::time::Timestamp;
 use store::connected_accounts::{self, StoredAccount};
 use store::{connections, users};
@@ -55,15 +56,27 @@ pub(crate) async fn refresh(
     let key = (context.tenant_id().clone(), account.tokenset_id.clone());
     let flight = app.flights.join(key.clone(), || {
         let task = fly(Arc::clone(app), context.clone(), account.clone(), now);
-        let landing = Arc::clone(app);
+        let landing = Landing { app: Arc::clone(app), key };
         let task = app.detach(async move {
             let outcome = task.await;
-            landing.flights.land(&key);
+            drop(landing);
             outcome
         });
         task.map(|ended| ended.unwrap_or_else(|_| RefreshOutcome::passing("interrupted"))).boxed()
     });
     flight.await
+}
+
+/// Makes room for the next flight when this one ends, however it ends.
+struct Landing {
+    app: Arc<App>,
+    key: (TenantId, TokensetId),
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.app.flights.land(&self.key);
+    }
 }
 
 async fn fly(

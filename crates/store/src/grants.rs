@@ -55,7 +55,7 @@ pub async fn insert_family(
     Ok(())
 }
 
-/// Adds a token to a family.
+/// Adds a token to a family. Adding the same one again is fine.
 pub async fn insert_token(
     tx: &mut WriteTx,
     tenant: &TenantId,
@@ -65,7 +65,7 @@ pub async fn insert_token(
     now: Timestamp,
 ) -> Result<()> {
     let sql = "INSERT INTO refresh_tokens (tenant, token_hash, family_id, generation, created_at) \
-        VALUES ($1, $2, $3, $4, $5)";
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
     let args = vec![tenant.into(), token.into(), family_id.into(), generation.into(), now.into()];
     tx.execute(sql, args).await?;
     Ok(())

@@ -106,6 +106,8 @@ pub async fn count(q: &mut impl Query, tenant: &TenantId) -> Result<i64> {
 pub struct Standing {
     /// Whether nobody may act for the user.
     pub blocked: bool,
+    /// When the user was made.
+    pub created_at: Timestamp,
     /// The random bytes that records of the user are sealed with.
     pub share: UserShare,
 }
@@ -116,12 +118,14 @@ pub async fn standing(
     tenant: &TenantId,
     user_id: &UserId,
 ) -> Result<Option<Standing>> {
-    let sql = "SELECT blocked, user_share FROM users WHERE tenant = $1 AND user_id = $2";
+    let sql =
+        "SELECT blocked, created_at, user_share FROM users WHERE tenant = $1 AND user_id = $2";
     match q.row(sql, vec![tenant.into(), user_id.into()]).await? {
         None => Ok(None),
         Some(row) => {
             let share = UserShare::new(row.array("user_share")?);
-            Ok(Some(Standing { blocked: row.bool("blocked")?, share }))
+            let created_at = row.time("created_at")?;
+            Ok(Some(Standing { blocked: row.bool("blocked")?, created_at, share }))
         }
     }
 }

@@ -32,7 +32,9 @@ pub(crate) async fn cross_origin(
     next: Next,
 ) -> Response {
     let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
-        return next.run(request).await;
+        let mut response = next.run(request).await;
+        mark(response.headers_mut(), None, false);
+        return response;
     };
     let allowed = match origin.to_str() {
         Ok(origin) => origins::is_registered(&app, &asked.context, origin, asked.now).await,

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use engine::app::App;
-use engine::dpop::{DpopBound, NoncePolicy, ProofError, accept};
+use engine::dpop::{FreshProof, NoncePolicy, ProofError, check};
 use protocol::dpop::ProofContext;
 use protocol::secret::AccessToken;
 use url::Url;
@@ -32,7 +32,7 @@ pub(crate) enum HeaderError {
     Proof(ProofError),
 }
 
-/// Accepts the proof of a request that has one.
+/// Checks the proof of a request that has one. It is still to be spent.
 pub(crate) async fn proof(
     app: &App,
     asked: &Asked,
@@ -40,7 +40,7 @@ pub(crate) async fn proof(
     target: Target<'_>,
     token: Option<&AccessToken>,
     policy: NoncePolicy,
-) -> Result<Option<DpopBound>, HeaderError> {
+) -> Result<Option<FreshProof>, HeaderError> {
     let mut values = headers.get_all("dpop").iter();
     let Some(header) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -56,6 +56,6 @@ pub(crate) async fn proof(
         now: asked.now,
         access_token: token.map(AccessToken::expose),
     };
-    let bound = accept(app, &asked.context, header, &request, policy).await;
-    bound.map(Some).map_err(HeaderError::Proof)
+    let proof = check(app, &asked.context, header, &request, policy).await;
+    proof.map(Some).map_err(HeaderError::Proof)
 }

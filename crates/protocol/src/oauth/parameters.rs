@@ -92,6 +92,10 @@ impl Parameters {
         if name.len() > NAME_BYTES_MAX || value.len() > VALUE_BYTES_MAX {
             return Err(ParametersError::TooLong);
         }
+        // RFC 6749 appendix A allows it in no parameter, and no database takes it in a text.
+        if name.contains('\0') || value.contains('\0') {
+            return Err(ParametersError::Nul);
+        }
         // RFC 6749 §3.1: request parameters MUST NOT be included more than once.
         if self.0.iter().any(|(earlier, _)| *earlier == name) {
             return Err(ParametersError::Duplicate);
@@ -181,6 +185,9 @@ pub enum ParametersError {
     /// A name occurs twice.
     #[error("a parameter is included more than once")]
     Duplicate,
+    /// U+0000 stands in it.
+    #[error("a parameter contains the NUL character")]
+    Nul,
     /// Not UTF-8.
     #[error("a parameter is not UTF-8")]
     NotUtf8,

@@ -30,7 +30,7 @@ pub(super) async fn caller(
         }
     };
     let Asked { context, now } = asked;
-    authorize(app, context, &token, scheme, proof.as_ref(), scope, *now)
+    authorize(app, context, &token, scheme, proof, scope, *now)
         .await
         .map_err(|error| refused(error, scheme))
 }
@@ -72,6 +72,10 @@ fn refused(error: AccountCallerError, scheme: TokenType) -> AccountError {
         | AccountCallerError::UserGone
         | AccountCallerError::ClientGone => {
             AccountError::new(Kind::InvalidToken, "Invalid Token").challenge(challenge)
+        }
+        AccountCallerError::Replayed => {
+            AccountError::new(Kind::InvalidToken, "The DPoP proof was used before.")
+                .challenge("DPoP error=\"invalid_dpop_proof\", algs=\"ES256\"")
         }
         AccountCallerError::ScopeMissing(scope) => {
             let detail = format!("Insufficient scope, expected: {scope}");

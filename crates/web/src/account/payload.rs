@@ -47,6 +47,9 @@ impl Payload {
     /// A text.
     pub(super) fn text(&mut self, name: &str, length: RangeInclusive<usize>) -> Option<String> {
         match self.members.remove(name)? {
+            Value::String(text) if text.contains('\0') => {
+                self.problem(&format!("/{name}"), "must not contain NUL")
+            }
             Value::String(text) if length.contains(&text.chars().count()) => Some(text),
             Value::String(_) => {
                 let (least, most) = (length.start(), length.end());

@@ -123,8 +123,13 @@ async fn accepted_proof(
     let policy =
         if client.client().is_public() { NoncePolicy::Required } else { NoncePolicy::Optional };
     let target = Target { method: "POST", path: "oauth/token" };
-    let error = match dpop::proof(app, asked, headers, target, None, policy).await {
-        Ok(proof) => return Ok(proof),
+    let spent = match dpop::proof(app, asked, headers, target, None, policy).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(proof)) => proof.spend(app, &asked.context).await.map_err(HeaderError::Proof),
+        Err(error) => Err(error),
+    };
+    let error = match spent {
+        Ok(proof) => return Ok(Some(proof)),
         Err(error) => error,
     };
     if let HeaderError::Proof(engine::dpop::ProofError::NonceWanted { nonce }) = &error {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
 use engine::app::App;
+use engine::dpop::{NoncePolicy, ProofError};
 use engine::my_account::AccountCallerError;
 use engine::userinfo;
 use protocol::oauth::answer::TokenType;
@@ -14,8 +15,8 @@ use serde::Serialize;
 
 use crate::asked::Asked;
 use crate::bearer::{self, PresentedToken};
-use crate::dpop::{self, Target};
-use crate::error::{Json, OAuthError};
+use crate::dpop::{self, HeaderError, Target};
+use crate::error::{DPOP_NONCE, Json, OAuthError};
 
 #[derive(Serialize)]
 pub(crate) struct UserInfo {
@@ -34,12 +35,11 @@ pub(crate) async fn show(
     let presented = bearer::presented(&headers);
     let PresentedToken { scheme, token } = presented.or(Err(unauthorized(TokenType::Bearer)))?;
     let target = Target { method: method.as_str(), path: "userinfo" };
-    let policy = engine::dpop::NoncePolicy::Optional;
-    let proof = dpop::proof(&app, &asked, &headers, target, Some(&token), policy)
-        .await
-        .or(Err(unauthorized(TokenType::Dpop)))?;
+    let policy = NoncePolicy::Optional;
+    let proof = dpop::proof(&app, &asked, &headers, target, Some(&token), policy).await;
+    let proof = proof.map_err(|error| proof_refused(&error))?;
     let Asked { context, now } = &asked;
-    match userinfo::show(&app, context, &token, scheme, proof.as_ref(), *now).await {
+    match userinfo::show(&app, context, &token, scheme, proof, *now).await {
         Ok((sub, claims)) => Ok(Json(UserInfo { sub, claims })),
         Err(AccountCallerError::Key(error)) => Err(OAuthError::internal(&error)),
         Err(AccountCallerError::ScopeMissing(scope)) => {
@@ -52,8 +52,28 @@ pub(crate) async fn show(
             | AccountCallerError::Binding
             | AccountCallerError::NotAUser
             | AccountCallerError::UserGone
-            | AccountCallerError::ClientGone,
+            | AccountCallerError::ClientGone
+            | AccountCallerError::Replayed,
         ) => Err(unauthorized(scheme)),
+    }
+}
+
+fn proof_refused(error: &HeaderError) -> OAuthError {
+    match error {
+        HeaderError::Proof(ProofError::Key(error)) => OAuthError::internal(error),
+        HeaderError::Proof(ProofError::NonceWanted { nonce }) => {
+            let challenge = "DPoP error=\"use_dpop_nonce\", algs=\"ES256\"";
+            OAuthError::new(ErrorCode::InvalidToken, "The DPoP proof needs a current nonce.")
+                .with_header(header::WWW_AUTHENTICATE, challenge)
+                .with_header(DPOP_NONCE, nonce)
+        }
+        HeaderError::Several
+        | HeaderError::NotText
+        | HeaderError::Proof(ProofError::Invalid(_) | ProofError::Replayed) => {
+            let challenge = "DPoP error=\"invalid_dpop_proof\", algs=\"ES256\"";
+            OAuthError::new(ErrorCode::InvalidToken, "The DPoP proof is invalid.")
+                .with_header(header::WWW_AUTHENTICATE, challenge)
+        }
     }
 }
 

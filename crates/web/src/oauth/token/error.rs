@@ -119,8 +119,9 @@ impl From<RefreshError> for OAuthError {
             | RefreshError::Expired
             | RefreshError::Revoked
             | RefreshError::Reused { .. }
+            | RefreshError::KeyMismatch
             | RefreshError::UserGone => unknown_refresh_token(),
-            RefreshError::KeyMismatch => key_not_proven(),
+            RefreshError::ProofMissing => key_not_proven(),
             RefreshError::UserBlocked => user_is_blocked(),
             RefreshError::AudienceNotAllowed(audience) => {
                 let description = format!(
@@ -162,13 +163,17 @@ impl From<ExchangeError> for OAuthError {
             ExchangeError::Ineligible(_) | ExchangeError::NotAResourceServer => {
                 grant_not_allowed(GrantType::VaultExchange)
             }
-            ExchangeError::RefreshToken(RefreshError::KeyMismatch) => key_not_proven(),
+            ExchangeError::RefreshToken(RefreshError::ProofMissing) => key_not_proven(),
             ExchangeError::RefreshToken(_) => unknown_refresh_token(),
             ExchangeError::AccessToken(engine::access_token::AccessTokenError::WrongAudience) => {
                 let description = "The subject token is not for the API of this client.";
                 Self::new(ErrorCode::AccessDenied, description)
             }
-            ExchangeError::AccessToken(_) | ExchangeError::NotAUser => {
+            ExchangeError::HolderRefused(AccessError::Store(error)) => Self::internal(&error),
+            ExchangeError::AccessToken(_)
+            | ExchangeError::NotAUser
+            | ExchangeError::HolderGone
+            | ExchangeError::HolderRefused(_) => {
                 Self::new(ErrorCode::InvalidToken, "The subject token is invalid or has expired.")
             }
             ExchangeError::UserBlocked => user_is_blocked(),
