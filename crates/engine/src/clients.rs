@@ -17,7 +17,7 @@ use store::clients::StoredClient;
 use store::{Query, StoreError, clients};
 
 pub use change::{ClientChange, ending_refresh_tokens};
-pub use secrets::reveal;
+pub use secrets::{mint, reveal};
 
 use crate::administrator::Administrator;
 use crate::app::App;

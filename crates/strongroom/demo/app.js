@@ -173,7 +173,8 @@ function onClick(button, work) {
 }
 
 async function report(work) {
-  const status = byId("status");
+  const [main, status] = [document.querySelector("main"), byId("status")];
+  main.ariaBusy = "true";
   try {
     status.textContent = (await work) ?? "";
     status.classList.remove("failed");
@@ -182,6 +183,8 @@ async function report(work) {
     status.classList.add("failed");
     // The SDK has forgotten the login by now; so should the page.
     if (error.error === "login_required") await showUser();
+  } finally {
+    main.ariaBusy = "false";
   }
 }
 

@@ -8,6 +8,10 @@
 //! 5. The server listens, then the demo, on a third origin.
 //! 6. The announcement: for people, or one line of JSON.
 //!
+//! With `--https` the announced issuer is `https://HOST:PORT/` by a local CA, and plain http stays
+//! beside it on a port of its own (`--http-port`): same tenant, other issuer. The demo keeps to that
+//! one, so that it needs neither the CA nor a line in the hosts file.
+//!
 //! With `--data` the database outlives the process, the emulator does not: it forgets whom it gave
 //! tokens to, so accounts have to be connected again. What is printed at the next start: the same
 //! clients with the same secrets (from their sealed copies), and new passwords, because nobody can
@@ -188,8 +192,6 @@ fn serve(
     Ok(servers)
 }
 
-/// The demo keeps to plain http on localhost: its browser and its API then need no trust in the
-/// local CA, and no line in the hosts file.
 fn demo_config(
     app: &Arc<App>,
     origins: &Origins,

@@ -2,20 +2,15 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::filter::{Directive, EnvFilter};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// How verbose the log is, in the syntax of `tracing_subscriber::EnvFilter`.
+/// How much our own crates tell: `error`, `warn`, `info` (the default), `debug` or `trace`.
 const LEVEL_VARIABLE: &str = "STRONGROOM_LOG";
-/// Below this level, these print headers, queries or statements.
-const THIRD_PARTIES: [&str; 7] = [
-    "h2=info",
-    "hyper=info",
-    "hyper_util=info",
-    "reqwest=info",
-    "rustls=info",
-    "tokio_postgres=info",
-    "tower_http=info",
-];
+/// They never log a body, a query or a header. Libraries do below `warn`, so nothing makes those
+/// tell more.
+const OUR_CRATES: [&str; 6] = ["strongroom", "web", "engine", "store", "connectors", "emulator"];
 
 /// The two forms of the log.
 #[derive(Clone, Copy)]
@@ -26,18 +21,18 @@ pub(crate) enum LogFormat {
 
 /// Begins to log.
 pub(crate) fn start(format: LogFormat) {
-    let mut filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .with_env_var(LEVEL_VARIABLE)
-        .from_env_lossy();
-    let quiet = THIRD_PARTIES.iter().filter_map(|text| text.parse::<Directive>().ok());
-    for directive in quiet {
-        filter = filter.add_directive(directive);
-    }
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let asked = std::env::var(LEVEL_VARIABLE).ok();
+    let level = asked.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_targets(OUR_CRATES.map(|name| (name, level)));
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     match format {
-        LogFormat::ForPeople => log.compact().with_target(false).with_ansi(is_coloured()).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::ForPeople => {
+            registry.with(lines.compact().with_target(false).with_ansi(is_coloured())).init();
+        }
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
     }
 }
 

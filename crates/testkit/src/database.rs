@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use store::Database;
+use store::{Database, Query};
 use tempfile::TempDir;
-use tokio_postgres::NoTls;
 
 /// Names a PostgreSQL server whose role may create databases.
 const POSTGRES_VARIABLE: &str = "STRONGROOM_TEST_POSTGRES";
@@ -74,8 +73,8 @@ impl OwnDatabase {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("strongroom_testkit_{}_{number}", std::process::id());
         // A process that was killed may have had the same number.
-        command(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        command(&server, &format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+        command(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        command(&server, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
         Self { server, name }
     }
 
@@ -93,7 +92,7 @@ impl Drop for OwnDatabase {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(command(server, &sql));
+                runtime.unwrap().block_on(command(server, sql));
             });
         });
     }
@@ -103,10 +102,9 @@ fn postgres_server() -> Option<String> {
     std::env::var(POSTGRES_VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
-async fn command(server: &str, sql: &str) {
-    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
-    client.batch_execute(sql).await.unwrap();
-    drop(client);
-    connection.await.unwrap().unwrap();
+/// Databases cannot be made within a transaction, so this is a read to the store. Statements live as
+/// long as the program everywhere else; these few do as well.
+async fn command(server: &str, sql: String) {
+    let database = Database::connect_postgres(server).await.unwrap();
+    database.read().await.unwrap().rows(sql.leak(), vec![]).await.unwrap();
 }

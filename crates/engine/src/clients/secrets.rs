@@ -23,7 +23,7 @@ const CHOSEN_BYTES_MIN: usize = 16;
 const CHOSEN_BYTES_MAX: usize = 512;
 
 /// A fresh secret.
-pub(super) fn mint(app: &App) -> ClientSecret {
+pub fn mint(app: &App) -> ClientSecret {
     app.entropy.secret(SECRET_PREFIX)
 }
 

@@ -18,10 +18,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = PORT)]
     pub(crate) port: u16,
     /// The emulated provider's port
-    #[arg(long, default_value_t = 4001)]
+    #[arg(long, value_name = "PORT", default_value_t = 4001)]
     pub(crate) emulator_port: u16,
     /// The demo's port
-    #[arg(long, default_value_t = 4002)]
+    #[arg(long, value_name = "PORT", default_value_t = 4002)]
     pub(crate) demo_port: u16,
     /// The folder for the database, the key and the local CA [default: .strongroom]
     #[arg(long, value_name = "DIR")]

@@ -148,7 +148,7 @@ impl<'a, 'p> Garden<'a, 'p> {
             return Ok((client_id, secret));
         }
         let client_id: ClientId = app.entropy.id("", CLIENT_ID_LENGTH);
-        let secret = is_confidential.then(|| app.entropy.secret(""));
+        let secret = is_confidential.then(|| engine::clients::mint(app));
         let sealed = match &secret {
             Some(secret) => {
                 Some(store_secret(keys, &tenant.id, &client_id, secret, &*app.entropy)?)

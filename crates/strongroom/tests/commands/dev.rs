@@ -1,6 +1,7 @@
 //! `strongroom dev` that works.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -77,7 +78,7 @@ async fn https_is_trusted_through_the_local_ca_and_http_stays_beside_it() {
     let dev = Dev::start(home.path(), &https).await;
     let issuer = dev.text("/issuer");
     assert!(issuer.starts_with("https://acme.strongroom.test:"), "{issuer}");
-    let client = http(Some(dev.text("/ca")), host);
+    let client = http(Some(Path::new(dev.text("/ca"))), host);
     for issuer in [issuer, dev.text("/local_issuer")] {
         let url = format!("{issuer}.well-known/openid-configuration");
         let metadata = client.get(&url).send().await.unwrap().text().await.unwrap();

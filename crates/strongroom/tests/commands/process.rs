@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -57,8 +58,7 @@ impl Dev {
 
     /// Sends SIGTERM; the exit code, and what was printed after the line.
     pub(crate) async fn stop(mut self) -> (Option<i32>, String) {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        terminate(&self.child);
         let status = self.child.wait().await.unwrap();
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).await.unwrap();
@@ -66,9 +66,15 @@ impl Dev {
     }
 }
 
+/// Sends SIGTERM.
+pub(crate) fn terminate(child: &Child) {
+    let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+    kill_process(pid.unwrap(), Signal::TERM).unwrap();
+}
+
 /// A client that trusts one more authority and finds every name on this machine.
 #[expect(clippy::disallowed_methods, reason = "tests are outside the server")]
-pub(crate) fn http(ca: Option<&str>, host: &str) -> reqwest::Client {
+pub(crate) fn http(ca: Option<&Path>, host: &str) -> reqwest::Client {
     let mut builder = reqwest::Client::builder()
         .no_proxy()
         .resolve(host, std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
