@@ -22,7 +22,8 @@ pub async fn disconnect(
     let user_id = caller.user_id();
     let mut tx = app.store.write().await?;
     let removed = connected_accounts::delete(&mut tx, context.tenant_id(), user_id, id).await?;
-    let kind = if removed { LogEventKind::AccountDeleted } else { LogEventKind::AccountDeleteFailed };
+    let kind =
+        if removed { LogEventKind::AccountDeleted } else { LogEventKind::AccountDeleteFailed };
     Event::new(kind, context)
         .client(caller.client())
         .user_id(user_id.as_str())

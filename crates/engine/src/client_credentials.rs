@@ -108,8 +108,8 @@ async fn attempt(
         jkt: jkt.as_ref(),
         grant: Some("client-credentials"),
     };
-    let issued = access_token::issue(&keys, context, &new, &*app.entropy, now)
-        .map_err(KeyError::from)?;
+    let issued =
+        access_token::issue(&keys, context, &new, &*app.entropy, now).map_err(KeyError::from)?;
     Event::new(LogEventKind::ClientCredentials, context)
         .client(client)
         .access(server.map(|server| server.identifier.as_str()), &access.scope)

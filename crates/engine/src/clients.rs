@@ -81,7 +81,7 @@ pub async fn create(
     let keys = app.tenant_keys(tenant, now).await?;
     let secret = match chosen {
         None if client.is_public() => None,
-        None => Some(secrets::mint(app)),
+        None => Some(mint(app)),
         Some(chosen) => Some(chosen),
     };
     let stored_secret = secrets::after_change(app, context, &keys, &client, None, secret.as_ref())?;
@@ -146,7 +146,7 @@ pub async fn rotate_secret(
 ) -> Result<ClientWithSecret, ClientError> {
     let tenant = context.tenant_id();
     let keys = app.tenant_keys(tenant, now).await?;
-    let fresh = secrets::mint(app);
+    let fresh = mint(app);
     let mut tx = app.store.write().await?;
     let found = clients::find_for_update(&mut tx, tenant, client_id).await?;
     let client = found.ok_or(ClientError::Unknown)?.client;

@@ -140,13 +140,47 @@ pub async fn begin(
     request: ConnectRequest,
     now: Timestamp,
 ) -> Result<Begun, ConnectError> {
+    let mut tx = app.store.write().await?;
+    match begin_within(app, &mut tx, context, caller, request, now).await {
+        Ok(begun) => {
+            tx.commit().await?;
+            Ok(begun)
+        }
+        Err(error @ (ConnectError::NoConnection(_) | ConnectError::RedirectUri)) => {
+            Event::new(LogEventKind::AccountConnectFailed, context)
+                .client(caller.client())
+                .user_id(caller.user_id().as_str())
+                .describe(error.to_string())
+                .write(app, &mut tx, context, now)
+                .await?;
+            tx.commit().await?;
+            Err(error)
+        }
+        Err(
+            error @ (ConnectError::Ended
+            | ConnectError::ForeignLink
+            | ConnectError::Mismatch(_)
+            | ConnectError::Journey(_)
+            | ConnectError::Tokenset(_)
+            | ConnectError::Stored(_)),
+        ) => Err(error),
+    }
+}
+
+async fn begin_within(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    caller: &AccountCaller,
+    request: ConnectRequest,
+    now: Timestamp,
+) -> Result<Begun, ConnectError> {
     let ConnectRequest { connection, redirect_uri, state, code_challenge, scopes, parameters } =
         request;
     let tenant = context.tenant_id();
     let client = caller.client();
     RedirectUri::matching(&redirect_uri, &client.callbacks).or(Err(ConnectError::RedirectUri))?;
-    let mut tx = app.store.write().await?;
-    let stored = connectable(&mut tx, context, caller, &connection).await?;
+    let stored = connectable(tx, context, caller, &connection).await?;
     let remembered = Remembered {
         redirect_uri,
         state,
@@ -163,21 +197,12 @@ pub async fn begin(
         request: serde_json::to_string(&remembered)?,
         account: None,
         sealed_tokens: None,
+        expires_at: now.saturating_add(CONNECT_LIFETIME),
     };
     let ticket: Ticket = app.entropy.secret("");
     let auth_session: AuthSession = app.entropy.secret("sas_");
     let (ticket_hash, session_hash) = (ticket.hashed(), auth_session.hashed());
-    let until = now.saturating_add(CONNECT_LIFETIME);
-    let inserted = connect_transactions::insert(
-        &mut tx,
-        tenant,
-        &transaction,
-        &ticket_hash,
-        &session_hash,
-        until,
-    );
-    inserted.await?;
-    tx.commit().await?;
+    connect_transactions::insert(tx, tenant, &transaction, &ticket_hash, &session_hash).await?;
     let connect_uri = context.base.join("connected-accounts/connect");
     Ok(Begun { connect_uri, ticket, auth_session, expires_in: CONNECT_LIFETIME })
 }
@@ -295,9 +320,12 @@ async fn find_open(
     let found = connect_transactions::find_by_ticket(&mut read, tenant, &ticket, &browser, now);
     let transaction = found.await?.ok_or(ConnectError::Ended)?;
     if person.is_some_and(|person| *person != transaction.user_id) {
-        return Err(ConnectError::ForeignLink);
+        let why = ConnectError::ForeignLink;
+        connect_failed(context, &transaction, &why.to_string()).commit(app, context, now).await?;
+        return Err(why);
     }
     let stored = connections::find(&mut read, tenant, &transaction.connection_id).await?;
+    let stored = stored.filter(|stored| stored.connection.connected_accounts.active);
     let stored = stored.ok_or(ConnectError::Ended)?;
     let remembered = serde_json::from_str(&transaction.request)?;
     Ok((transaction, stored, remembered))
@@ -318,6 +346,7 @@ async fn depart(
         browser,
         ask: Asking::Connect { scopes: remembered.scopes.as_ref() },
         parameters: &remembered.parameters,
+        ends_at: transaction.expires_at,
     };
     Ok(provider_journey::depart(app, context, departure, now).await?)
 }

@@ -8,20 +8,17 @@
 //! 4. It redeems the code, verifies the ID token, reads the account, and says what the journey was
 //!    for. What comes of that is for whoever sent the browser.
 
+mod fault;
 mod luggage;
 mod redemption;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{
-    AccountFault, CallbackFault, OptionsError, Provider, ProviderAccount, RequestError, TokenFault,
-    TokenReply, authorize_url, read_callback,
-};
+use connectors::{Provider, ProviderAccount, TokenReply, authorize_url, read_callback};
 use model::connection::{Connection, Strategy};
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::discovery::ProviderMetadata;
-use protocol::oidc::id_token::IdTokenError;
 use protocol::secret::{BrowserToken, CodeVerifier, Hashed, LoginState, kind};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,16 +28,14 @@ use store::provider_states::{self, ProviderState};
 use store::{StoreError, connections};
 use url::Url;
 
+pub use self::fault::{ArrivalCause, ArrivalError, JourneyError};
 use self::luggage::Luggage;
 use crate::app::App;
 use crate::connection_secret;
 use crate::context::Context;
-use crate::keys::KeyError;
-use crate::outbound::OutboundError;
-use crate::provider_documents::DocumentError;
 
 /// A journey takes no longer.
-const JOURNEY_TIMEOUT: Duration = Duration::from_mins(10);
+pub(crate) const JOURNEY_TIMEOUT: Duration = Duration::from_mins(10);
 /// Where every provider sends the browser back to, under the base URL.
 const CALLBACK_PATH: &str = "login/callback";
 const STATE_PREFIX: &str = "sps_";
@@ -91,29 +86,8 @@ pub struct Departure<'a> {
     pub ask: connectors::Purpose<'a>,
     /// The parameters of the request that led here, as [`connectors::AuthorizeRequest`] has them.
     pub parameters: &'a [(String, String)],
-}
-
-/// Why a browser cannot leave for a provider, or a provider cannot be called.
-#[derive(Debug, thiserror::Error)]
-pub enum JourneyError {
-    /// The connection is our own database of users.
-    #[error("the connection has no provider")]
-    NotAProvider,
-    /// The connection's options do not describe a provider.
-    #[error(transparent)]
-    Options(#[from] OptionsError),
-    /// The provider's discovery document cannot be had.
-    #[error("the provider's discovery document cannot be used")]
-    Discovery(#[from] DocumentError),
-    /// The database or a key failed.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
-impl From<StoreError> for JourneyError {
-    fn from(error: StoreError) -> Self {
-        Self::Key(error.into())
-    }
+    /// When what the browser was sent for ends. A code that comes later is not redeemed.
+    pub ends_at: Timestamp,
 }
 
 /// Step 1: remembers the journey and answers where the browser goes.
@@ -123,7 +97,7 @@ pub async fn depart(
     departure: Departure<'_>,
     now: Timestamp,
 ) -> Result<Url, JourneyError> {
-    let Departure { connection: stored, purpose, browser, ask, parameters } = departure;
+    let Departure { connection: stored, purpose, browser, ask, parameters, ends_at } = departure;
     let provider = resolve_provider(app, context, stored, now).await?;
     let state: LoginState = app.entropy.secret(STATE_PREFIX);
     // RFC 7636 §4.1: 43 to 128 unreserved characters; 256 random bits in base64url are 43.
@@ -149,7 +123,7 @@ pub async fn depart(
         sealed_verifier: luggage.seal(&keys, context, connection_id, &state, &*app.entropy)?,
     };
     let mut tx = app.store.write().await?;
-    let until = now.saturating_add(JOURNEY_TIMEOUT);
+    let until = ends_at.min(now.saturating_add(JOURNEY_TIMEOUT));
     let browser = browser.hashed();
     provider_states::insert(&mut tx, context.tenant_id(), &state, &browser, &record, until).await?;
     tx.commit().await?;
@@ -171,99 +145,6 @@ pub struct Arrival {
     pub reply: TokenReply,
     /// What was granted; what was asked for, if the answer names nothing (RFC 6749 §5.1).
     pub scopes: ScopeSet,
-}
-
-/// A browser that came back with nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("{cause}")]
-pub struct ArrivalError {
-    /// What it was sent for, if it is known to us at all.
-    pub purpose: Option<JourneyPurpose>,
-    /// By which connection, if that still exists.
-    pub connection: Option<Box<Connection>>,
-    /// What is wrong.
-    #[source]
-    pub cause: ArrivalCause,
-}
-
-/// Why a browser came back with nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum ArrivalCause {
-    /// No browser was sent with this state, or another one, or it took too long, or it has come
-    /// back before.
-    #[error("the state is not one that this browser was sent with")]
-    UnknownState,
-    /// The connection was deleted meanwhile.
-    #[error("the connection does not exist any more")]
-    ConnectionGone,
-    /// The answer brings no code that may be redeemed.
-    #[error(transparent)]
-    Callback(#[from] CallbackFault),
-    /// The provider cannot be called.
-    #[error(transparent)]
-    Journey(#[from] JourneyError),
-    /// A request could not be made.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// Nobody answered.
-    #[error(transparent)]
-    Outbound(#[from] OutboundError),
-    /// The code was not redeemed.
-    #[error(transparent)]
-    Token(#[from] TokenFault),
-    /// The provider's keys cannot be had.
-    #[error("the provider's keys cannot be read")]
-    Keys(#[from] DocumentError),
-    /// The ID token is not accepted.
-    #[error(transparent)]
-    IdToken(#[from] IdTokenError),
-    /// The account cannot be told.
-    #[error(transparent)]
-    Account(#[from] AccountFault),
-    /// The database or a key failed.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-}
-
-impl From<StoreError> for ArrivalCause {
-    fn from(error: StoreError) -> Self {
-        Self::Key(error.into())
-    }
-}
-
-impl ArrivalCause {
-    /// Whether the person said no, rather than something having gone wrong.
-    pub fn is_denial(&self) -> bool {
-        matches!(self, Self::Callback(CallbackFault::Denied))
-    }
-
-    /// Whether the same may well succeed a little later.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Outbound(_) | Self::Keys(_) | Self::Key(_) => true,
-            Self::Journey(error) => match error {
-                JourneyError::Discovery(_) | JourneyError::Key(_) => true,
-                JourneyError::NotAProvider | JourneyError::Options(_) => false,
-            },
-            Self::Token(fault) => match fault {
-                TokenFault::Passing { .. } => true,
-                TokenFault::Permanent { .. } | TokenFault::ClientRejected { .. } => false,
-            },
-            Self::Account(fault) => match fault {
-                AccountFault::Passing { .. } => true,
-                AccountFault::IdTokenMissing
-                | AccountFault::Refused(_)
-                | AccountFault::Malformed
-                | AccountFault::SubjectMissing
-                | AccountFault::SubjectMismatch => false,
-            },
-            Self::UnknownState
-            | Self::ConnectionGone
-            | Self::Callback(_)
-            | Self::Request(_)
-            | Self::IdToken(_) => false,
-        }
-    }
 }
 
 /// Steps 3 and 4: ends the journey. `parameters` are the callback's, repetitions included.

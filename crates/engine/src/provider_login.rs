@@ -120,6 +120,7 @@ pub(crate) async fn leave(
             keeps_tokens: stored.connection.vaults_login_tokens(),
         },
         parameters: &passed_on(request),
+        ends_at: now.saturating_add(provider_journey::JOURNEY_TIMEOUT),
     };
     provider_journey::depart(app, context, departure, now).await
 }

@@ -111,6 +111,9 @@ pub(crate) fn lifetimes(spec: &Spec) -> Lifetimes {
     Lifetimes { margin: spec.refresh.margin, assumed: spec.assumed_lifetime() }
 }
 
+/// How often a write is tried again when a refresh, or another connect, was faster.
+const ATTEMPTS_MAX: usize = 3;
+
 /// Stores the tokens of an account for its user. The same account of the same user is updated in
 /// place; another user may have connected it too, and keeps a tokenset of their own.
 pub(crate) async fn store(
@@ -122,31 +125,32 @@ pub(crate) async fn store(
     now: Timestamp,
 ) -> Result<ConnectedAccount, TokensetError> {
     let Delivery { connection, account: given, tokens } = delivery;
-    let connection = &connection;
     let tenant = context.tenant_id();
     let keys = app.keys.of(tx, tenant, now).await?;
     let share = users::share(tx, tenant, user_id).await?.ok_or(TokensetError::UserGone)?;
     let subject = given.subject.as_str().into();
-    let existing =
-        connected_accounts::find_by_subject(tx, tenant, user_id, &connection.id, &subject).await?;
-    let tokens = match &existing {
-        None => tokens,
-        Some(existing) => keep_refresh_token(&keys, tenant, &share, existing, tokens)?,
-    };
-    let account = match &existing {
-        None => new_account(app, user_id, connection, given, &tokens, now),
-        Some(StoredAccount { account, .. }) => {
-            updated(account, connection, app, given, &tokens, now)
+    for _ in 0..ATTEMPTS_MAX {
+        let existing =
+            connected_accounts::find_by_subject(tx, tenant, user_id, &connection.id, &subject)
+                .await?;
+        let (account, tokens) = match &existing {
+            None => (new_account(app, user_id, &connection, &given, &tokens, now), tokens.clone()),
+            Some(existing) => {
+                let tokens = keep_refresh_token(&keys, tenant, &share, existing, tokens.clone())?;
+                (updated(&existing.account, &connection, app, &given, &tokens, now), tokens)
+            }
+        };
+        let sealed_tokens = seal(app, &keys, tenant, &share, &account, &tokens)?;
+        let stored = StoredAccount { account, sealed_tokens };
+        let written = match existing {
+            None => connected_accounts::insert(tx, tenant, &stored).await?,
+            Some(_) => connected_accounts::replace_tokenset(tx, tenant, &stored).await?,
+        };
+        if written {
+            return Ok(stored.account);
         }
-    };
-    let sealed_tokens = seal(app, &keys, tenant, &share, &account, &tokens)?;
-    let stored = StoredAccount { account, sealed_tokens };
-    if existing.is_none() {
-        connected_accounts::insert(tx, tenant, &stored).await?;
-    } else if !connected_accounts::replace_tokenset(tx, tenant, &stored).await? {
-        return Err(TokensetError::LostRace);
     }
-    Ok(stored.account)
+    Err(TokensetError::LostRace)
 }
 
 /// Stores the tokens of a login, for connections whose older switch says so.
@@ -181,7 +185,7 @@ fn new_account(
     app: &App,
     user_id: &UserId,
     connection: &Connection,
-    given: GivenAccount,
+    given: &GivenAccount,
     tokens: &Tokens,
     now: Timestamp,
 ) -> ConnectedAccount {
@@ -193,10 +197,10 @@ fn new_account(
         connection: connection.name.clone(),
         strategy: connection.strategy.as_str().to_owned(),
         subject: given.subject.as_str().into(),
-        access_expiry: expiry(app, connection, &given),
-        email: given.email,
+        access_expiry: expiry(app, connection, given),
+        email: given.email.clone(),
         email_verified: given.email_verified,
-        scopes: given.scopes,
+        scopes: given.scopes.clone(),
         created_at: now,
         connected_at: now,
         issued_at: given.issued_at,
@@ -212,15 +216,15 @@ fn updated(
     account: &ConnectedAccount,
     connection: &Connection,
     app: &App,
-    given: GivenAccount,
+    given: &GivenAccount,
     tokens: &Tokens,
     now: Timestamp,
 ) -> ConnectedAccount {
     ConnectedAccount {
-        access_expiry: expiry(app, connection, &given),
-        email: given.email,
+        access_expiry: expiry(app, connection, given),
+        email: given.email.clone(),
         email_verified: given.email_verified,
-        scopes: given.scopes,
+        scopes: given.scopes.clone(),
         connected_at: now,
         issued_at: given.issued_at,
         refresh_expires_at: given.refresh_expires_at,

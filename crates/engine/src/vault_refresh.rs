@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{FaultCode, Provider, Reply, TokenFault, read_token_reply, refresh_request};
+use connectors::{
+    FaultCode, Provider, Reply, Spec, TokenFault, TokenReply, read_token_reply, refresh_request,
+};
 use futures_util::FutureExt;
 use model::connected_account::ConnectedAccount;
 use model::ids::{TenantId, TokensetId};
@@ -14,10 +16,12 @@ use protocol::time::Timestamp;
 use store::connected_accounts::{self, StoredAccount};
 use store::{connections, users};
 use vault::refresh::{Step, next_step};
+use vault::seal::UserShare;
 use vault::tokenset::Tokens;
 
 use crate::app::App;
 use crate::context::Context;
+use crate::keys::TenantKeys;
 use crate::outbound::OutboundError;
 use crate::provider_journey::resolve_provider;
 use crate::tokensets::{self, TokensetError};
@@ -126,26 +130,63 @@ async fn renew(
     // A connection of PostgreSQL is not held while the provider takes its time.
     drop(read);
     let tokens = tokensets::open(&keys, tenant, &share, &stored)?;
-    let reply = match call(app, &provider, &tokens).await {
-        Ok(reply) => reply,
-        Err(fault) => return note_fault(app, context, &stored, fault, now).await,
-    };
-    let renewed = tokensets::refreshed(&stored.account, &provider.spec, &reply, now);
-    let tokens = tokens.succeeded_by(reply.access_token, reply.refresh_token);
-    let sealed_tokens = tokensets::seal(app, &keys, tenant, &share, &renewed, &tokens)?;
-    let stored = StoredAccount { account: renewed, sealed_tokens };
-    let mut tx = app.store.write().await?;
-    // Whoever wrote meanwhile, as by connecting the account anew, has the newer tokens.
-    connected_accounts::replace_tokenset(&mut tx, tenant, &stored).await?;
-    tx.commit().await?;
-    Ok(RefreshOutcome::Settled)
+    match call(app, &provider, &tokens).await {
+        Ok(reply) => {
+            let renewal = Renewal { spec: &provider.spec, keys: &keys, share: &share, reply };
+            renewal.keep(app, context, stored, tokens, now).await?;
+            Ok(RefreshOutcome::Settled)
+        }
+        Err(fault) => note_fault(app, context, &stored, fault, now).await,
+    }
 }
 
-async fn call(
-    app: &App,
-    provider: &Provider,
-    tokens: &Tokens,
-) -> Result<connectors::TokenReply, TokenFault> {
+/// What a provider gave, and what is needed to put it into the vault.
+struct Renewal<'a> {
+    spec: &'a Spec,
+    keys: &'a TenantKeys,
+    share: &'a UserShare,
+    reply: TokenReply,
+}
+
+impl Renewal<'_> {
+    /// Writes the successor of the tokens that were sent. Whoever connected the account anew meanwhile
+    /// has the newer tokens, and they stay; unless that brought no refresh token, and the one that we
+    /// have just spent was kept.
+    async fn keep(
+        &self,
+        app: &App,
+        context: &Context,
+        mut stored: StoredAccount,
+        sent: Tokens,
+        now: Timestamp,
+    ) -> Result<(), TokensetError> {
+        let tenant = context.tenant_id();
+        let (access_token, refresh_token) = (&self.reply.access_token, &self.reply.refresh_token);
+        loop {
+            let account = tokensets::refreshed(&stored.account, self.spec, &self.reply, now);
+            let tokens = sent.clone().succeeded_by(access_token.clone(), refresh_token.clone());
+            let sealed_tokens =
+                tokensets::seal(app, self.keys, tenant, self.share, &account, &tokens)?;
+            let successor = StoredAccount { account, sealed_tokens };
+            let mut tx = app.store.write().await?;
+            if connected_accounts::replace_tokenset(&mut tx, tenant, &successor).await? {
+                tx.commit().await?;
+                return Ok(());
+            }
+            tx.rollback().await?;
+            let mut read = app.store.read().await?;
+            let found = connected_accounts::find(&mut read, tenant, &stored.account.id).await?;
+            let Some(found) = found else { return Ok(()) };
+            let current = tokensets::open(self.keys, tenant, self.share, &found)?;
+            if current.refresh_token != sent.refresh_token {
+                return Ok(());
+            }
+            stored = found;
+        }
+    }
+}
+
+async fn call(app: &App, provider: &Provider, tokens: &Tokens) -> Result<TokenReply, TokenFault> {
     let passing = |code, maybe_processed| TokenFault::Passing {
         code: FaultCode::fixed(code),
         retry_after: None,

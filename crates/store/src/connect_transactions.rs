@@ -25,6 +25,8 @@ pub struct ConnectTransaction {
     pub account: Option<String>,
     /// The tokens that came back.
     pub sealed_tokens: Option<Sealed>,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
 }
 
 /// Adds a transaction.
@@ -34,7 +36,6 @@ pub async fn insert(
     transaction: &ConnectTransaction,
     ticket: &Hashed<kind::Ticket>,
     auth_session: &Hashed<kind::AuthSession>,
-    expires_at: Timestamp,
 ) -> Result<()> {
     let sql = "INSERT INTO connect_transactions (tenant, id, ticket_hash, auth_session_hash, \
         user_id, client_id, connection_id, request, expires_at) \
@@ -48,7 +49,7 @@ pub async fn insert(
         (&transaction.client_id).into(),
         (&transaction.connection_id).into(),
         transaction.request.as_str().into(),
-        expires_at.into(),
+        transaction.expires_at.into(),
     ];
     tx.execute(sql, args).await?;
     Ok(())
@@ -62,7 +63,7 @@ pub async fn find_by_ticket(
     browser: &Hashed<kind::BrowserToken>,
     now: Timestamp,
 ) -> Result<Option<ConnectTransaction>> {
-    let sql = "SELECT id, user_id, client_id, connection_id, request, account, sealed_tokens \
+    let sql = "SELECT id, user_id, client_id, connection_id, request, account, sealed_tokens, expires_at \
         FROM connect_transactions WHERE tenant = $1 AND ticket_hash = $2 AND expires_at > $4 \
         AND connect_code_hash IS NULL AND (browser_hash IS NULL OR browser_hash = $3)";
     let args = vec![tenant.into(), ticket.into(), browser.into(), now.into()];
@@ -89,7 +90,7 @@ pub async fn find_for_browser(
     browser: &Hashed<kind::BrowserToken>,
     now: Timestamp,
 ) -> Result<Option<ConnectTransaction>> {
-    let sql = "SELECT id, user_id, client_id, connection_id, request, account, sealed_tokens \
+    let sql = "SELECT id, user_id, client_id, connection_id, request, account, sealed_tokens, expires_at \
         FROM connect_transactions WHERE tenant = $1 AND id = $2 AND browser_hash = $3 \
         AND expires_at > $4 AND connect_code_hash IS NULL";
     let args = vec![tenant.into(), id.into(), browser.into(), now.into()];
@@ -133,7 +134,7 @@ pub async fn consume(
     let sql = "DELETE FROM connect_transactions \
         WHERE tenant = $1 AND auth_session_hash = $2 AND expires_at > $3 \
         RETURNING id, user_id, client_id, connection_id, request, account, sealed_tokens, \
-        connect_code_hash";
+        expires_at, connect_code_hash";
     let row = tx.row(sql, vec![tenant.into(), auth_session.into(), now.into()]).await?;
     row.map(|row| {
         let code = match row.opt_bytes("connect_code_hash")? {
@@ -156,5 +157,6 @@ fn from_row(row: &Row) -> Result<ConnectTransaction> {
         request: row.text("request")?.to_owned(),
         account: row.opt_text("account")?.map(str::to_owned),
         sealed_tokens,
+        expires_at: row.time("expires_at")?,
     })
 }

@@ -76,13 +76,14 @@ pub async fn find_by_subject(
     q.row(sql, args).await?.as_ref().map(from_row).transpose()
 }
 
-/// Adds an account.
-pub async fn insert(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredAccount) -> Result<()> {
+/// Adds an account. Answers `false` if its user has connected it meanwhile.
+pub async fn insert(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredAccount) -> Result<bool> {
     let sql = "INSERT INTO connected_accounts (tenant, id, tokenset_id, user_id, connection_id, \
         subject, email, email_verified, scopes, created_at, connected_at, issued_at, \
         access_expires_at, access_expiry_kind, refresh_expires_at, has_refresh_token, dead_since, \
         dead_reason, last_used_at, version, sealed_tokens) VALUES ($1, $2, $14, $15, $16, $17, $4, \
-        $5, $6, $18, $7, $8, $9, $10, $11, $12, $19, $20, $21, $3, $13)";
+        $5, $6, $18, $7, $8, $9, $10, $11, $12, $19, $20, $21, $3, $13) \
+        ON CONFLICT (tenant, user_id, connection_id, subject) DO NOTHING";
     let account = &stored.account;
     let (dead_since, dead_reason) = dead(&account.health);
     let mut args = tokenset_args(tenant, stored, account.version);
@@ -96,8 +97,7 @@ pub async fn insert(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredAccount)
         dead_reason.into(),
         account.last_used_at.into(),
     ]);
-    tx.execute(sql, args).await?;
-    Ok(())
+    Ok(tx.execute(sql, args).await? == 1)
 }
 
 /// Replaces a tokenset with its successor, which brings the account back to health. Answers `false`

@@ -132,6 +132,7 @@ async fn keep(
     let blob = keys.open(Purpose::Vault, Some(&share), &place, sealed)?;
     let tokens = Tokens::from_blob(&blob).map_err(TokensetError::from)?;
     let stored = connections::find(tx, tenant, &transaction.connection_id).await?;
+    let stored = stored.filter(|stored| stored.connection.connected_accounts.active);
     let connection = stored.ok_or(ConnectError::Ended)?.connection;
     let delivery = Delivery { connection, account, tokens };
     Ok(tokensets::store(app, tx, context, &transaction.user_id, delivery, now).await?)

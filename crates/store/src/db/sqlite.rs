@@ -7,6 +7,7 @@ mod file;
 mod statement;
 mod writer;
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,15 +51,25 @@ pub(super) struct Transaction {
 impl Sqlite {
     pub(super) fn open(file: &Path) -> Result<Self> {
         let writer = Writer::new(file::open_writer(file)?);
-        let (writes, write_jobs) = channel();
-        spawn("sqlite-writer", move || writer.work(&write_jobs))?;
+        let (reading, readers_gone) = channel::<Infallible>();
         let (reads, read_jobs) = channel();
         let read_jobs = Arc::new(Mutex::new(read_jobs));
         for _ in 0..READERS {
             let reader = file::open_reader(file)?;
-            let read_jobs = Arc::clone(&read_jobs);
-            spawn("sqlite-reader", move || read_loop(&reader, &read_jobs))?;
+            let (read_jobs, reading) = (Arc::clone(&read_jobs), reading.clone());
+            spawn("sqlite-reader", move || {
+                read_loop(&reader, &read_jobs);
+                drop(reader);
+                drop(reading);
+            })?;
         }
+        drop(reading);
+        let (writes, write_jobs) = channel();
+        spawn("sqlite-writer", move || {
+            writer.work(&write_jobs);
+            // Whoever closes the file last, and may write, moves the log into it.
+            let _ = readers_gone.recv();
+        })?;
         Ok(Self { reads, writes })
     }
 

@@ -122,7 +122,11 @@ async fn an_account_is_connected_once_per_user() {
         add(&database, &tenant, &account("cac_1", "1", "")).await;
         let mut same_tokenset = account("cac_3", "3", "");
         same_tokenset.account.tokenset_id = account("cac_1", "", "").account.tokenset_id;
-        for twin in [account("cac_1", "2", ""), account("cac_2", "1", ""), same_tokenset] {
+        let mut tx = database.write().await.unwrap();
+        let same_account = account("cac_2", "1", "");
+        assert!(!connected_accounts::insert(&mut tx, &tenant, &same_account).await.unwrap());
+        tx.rollback().await.unwrap();
+        for twin in [account("cac_1", "2", ""), same_tokenset] {
             let mut tx = database.write().await.unwrap();
             let error = connected_accounts::insert(&mut tx, &tenant, &twin).await.unwrap_err();
             assert!(error.is_duplicate());

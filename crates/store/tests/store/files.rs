@@ -2,11 +2,15 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
+use model::user::User;
 use store::db::EngineKind;
-use store::{Database, Query as _, StoreError};
+use store::{Database, Query as _, StoreError, users};
+use vault::seal::UserShare;
 
 use crate::common::{Folder, Place, at};
+use crate::samples::{settle, user};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -71,13 +75,51 @@ async fn a_file_opens_again_with_what_was_stored() {
     let folder = Folder::make();
     let place = Place::File(folder.path().join("strongroom.db"));
     let first = place.open_migrated().await;
-    let tenant = crate::samples::settle(&first, "acme").await;
+    let tenant = settle(&first, "acme").await;
     // A second process opens it before the first has let go.
     let second = place.open_migrated().await;
     drop(first);
     store::migrate::migrate(&second, at(5)).await.unwrap();
     let mut read = second.read().await.unwrap();
-    assert!(store::users::find(&mut read, &tenant, &"u1".into()).await.unwrap().is_some());
+    assert!(users::find(&mut read, &tenant, &"u1".into()).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_share_of_a_deleted_user_is_not_left_in_the_file() {
+    let folder = Folder::make();
+    let file = folder.path().join("strongroom.db");
+    let database = Place::File(file.clone()).open_migrated().await;
+    let tenant = settle(&database, "acme").await;
+    let share = *b"a share that must not outlive us";
+    let holds_share = |file: &Path| {
+        let content = std::fs::read(file).unwrap();
+        content.windows(32).any(|window| window == share)
+    };
+    let mut tx = database.write().await.unwrap();
+    let ada = User { identities: vec![], ..user("ada", "") };
+    let user_share = UserShare::new(share);
+    users::insert(&mut tx, &tenant, &ada, &user_share).await.unwrap();
+    tx.commit().await.unwrap();
+    close(database, &file).await;
+    assert!(holds_share(&file));
+
+    let database = Place::File(file.clone()).open().await;
+    let mut tx = database.write().await.unwrap();
+    users::delete(&mut tx, &tenant, &ada.user_id).await.unwrap();
+    tx.commit().await.unwrap();
+    close(database, &file).await;
+    assert!(!holds_share(&file));
+}
+
+/// Waits until the threads have let go of the file, and have moved the log into it.
+async fn close(database: Database, file: &Path) {
+    drop(database);
+    let closed = async {
+        while file.with_extension("db-wal").exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), closed).await.unwrap();
 }
 
 #[test]

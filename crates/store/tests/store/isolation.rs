@@ -40,9 +40,7 @@ async fn fill(database: &Database, id: &str) -> TenantId {
     authorization_codes::insert(&mut tx, &tenant, &code, &grant, at(60)).await.unwrap();
     let begun = samples::connect_transaction("ct1", id);
     let (ticket, auth_session) = (hashed("ticket"), hashed("auth session"));
-    connect_transactions::insert(&mut tx, &tenant, &begun, &ticket, &auth_session, at(60))
-        .await
-        .unwrap();
+    connect_transactions::insert(&mut tx, &tenant, &begun, &ticket, &auth_session).await.unwrap();
     connect_transactions::bind_browser(&mut tx, &tenant, "ct1", &browser).await.unwrap();
     let family = samples::family("f1", id);
     grants::insert_family(&mut tx, &tenant, &family).await.unwrap();

@@ -4,6 +4,7 @@ use model::log_event::LogEvent;
 use protocol::time::Timestamp;
 use serde_json::json;
 use store::authorization_codes::Redemption;
+use store::connect_transactions::ConnectTransaction;
 use store::housekeeping::sweep;
 use store::{
     attempts, authorization_codes, connect_transactions, grants, log_events, login_states,
@@ -92,11 +93,9 @@ async fn add_what_ends(database: &store::Database) {
     login_states::insert(&mut tx, &tenant, &state, &browser, "", end).await.unwrap();
     let record = provider_state("");
     provider_states::insert(&mut tx, &tenant, &state, &browser, &record, end).await.unwrap();
-    let begun = connect_transaction("ct1", "");
+    let begun = ConnectTransaction { expires_at: end, ..connect_transaction("ct1", "") };
     let (ticket, auth_session) = (hashed("ticket"), hashed("auth session"));
-    connect_transactions::insert(&mut tx, &tenant, &begun, &ticket, &auth_session, end)
-        .await
-        .unwrap();
+    connect_transactions::insert(&mut tx, &tenant, &begun, &ticket, &auth_session).await.unwrap();
     let own = session("s1", "u1", "");
     sessions::insert(&mut tx, &tenant, &hashed("cookie"), &own).await.unwrap();
     replay_marks::insert(&mut tx, &tenant, "dpop", &[1; 32], end).await.unwrap();

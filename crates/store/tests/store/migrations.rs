@@ -9,10 +9,11 @@ use crate::common::{Place, at, on_both, on_both_places};
 async fn nodes_that_start_at_once_apply_each_migration_once() {
     on_both_places(|place: Place| async move {
         let mut nodes = Vec::new();
-        for number in 0..6 {
-            let node = place.open().await;
-            nodes.push(tokio::spawn(async move { migrate(&node, at(number)).await }));
+        for _ in 0..6 {
+            nodes.push(place.open().await);
         }
+        let start = async |node| migrate(&node, at(0)).await;
+        let nodes: Vec<_> = nodes.into_iter().map(|node| tokio::spawn(start(node))).collect();
         for node in nodes {
             node.await.unwrap().unwrap();
         }

@@ -31,9 +31,7 @@ async fn begin_connect(database: &Database, tenant: &TenantId) -> ConnectTransac
     let begun = connect_transaction("ct1", "request");
     let (ticket, auth_session) = (hashed("ticket"), hashed("auth session"));
     let mut tx = database.write().await.unwrap();
-    connect_transactions::insert(&mut tx, tenant, &begun, &ticket, &auth_session, at(60))
-        .await
-        .unwrap();
+    connect_transactions::insert(&mut tx, tenant, &begun, &ticket, &auth_session).await.unwrap();
     tx.commit().await.unwrap();
     begun
 }
@@ -311,8 +309,7 @@ async fn a_connect_transaction_without_a_return_has_no_code() {
         ] {
             let mut tx = database.write().await.unwrap();
             let twin = connect_transaction(id, "");
-            let twin =
-                connect_transactions::insert(&mut tx, &tenant, &twin, ticket, auth_session, at(60));
+            let twin = connect_transactions::insert(&mut tx, &tenant, &twin, ticket, auth_session);
             assert!(twin.await.unwrap_err().is_duplicate());
         }
         let mut tx = database.write().await.unwrap();

@@ -216,6 +216,7 @@ async fn the_share_of_a_user_goes_with_the_user() {
         users::update(&mut tx, &tenant, &blocked).await.unwrap();
         let standing = users::standing(&mut tx, &tenant, &id).await.unwrap().unwrap();
         assert_eq!((standing.blocked, standing.share.as_bytes()), (true, &[1; 32]));
+        assert_eq!(standing.created_at, at(10));
         assert_eq!(users::delete(&mut tx, &tenant, &id).await.unwrap(), 1);
         assert_eq!(users::delete(&mut tx, &tenant, &id).await.unwrap(), 0);
         assert!(users::share(&mut tx, &tenant, &id).await.unwrap().is_none());

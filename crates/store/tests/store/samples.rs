@@ -196,6 +196,7 @@ pub(crate) fn connect_transaction(id: &str, mark: &str) -> ConnectTransaction {
         request: mark.to_owned(),
         account: None,
         sealed_tokens: None,
+        expires_at: at(60),
     }
 }
 
@@ -250,7 +251,7 @@ pub(crate) async fn everything_of_a_user(tx: &mut WriteTx, tenant: &TenantId) {
     store::grants::insert_token(tx, tenant, &token, &family.id, 0, at(1)).await.unwrap();
     let transaction = connect_transaction("ct1", "");
     let (ticket, auth_session) = (hashed("ticket"), hashed("auth session"));
-    store::connect_transactions::insert(tx, tenant, &transaction, &ticket, &auth_session, at(900))
+    store::connect_transactions::insert(tx, tenant, &transaction, &ticket, &auth_session)
         .await
         .unwrap();
     let account = account("cac_1", "subject", "");
