@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod postgres;
 mod programs;
 mod test;
@@ -30,6 +31,9 @@ enum Command {
     Tidy,
     /// Run every gate: format, lints, documentation, Rust tests on both engines, browser tests
     Test(test::Options),
+    /// Measure, as ratios to a bare handler in the same run
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Start a private PostgreSQL cluster for tests, print its URL, stop it on Ctrl-C
     Postgres,
 }
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
     let passed = match Arguments::parse().command {
         Command::Tidy => tidy::run(root()),
         Command::Test(options) => return test::run(root(), options),
+        Command::Bench(bench) => bench::measure(root(), bench),
         Command::Postgres => postgres::serve(),
     };
     match passed {

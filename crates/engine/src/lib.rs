@@ -28,6 +28,7 @@ pub mod entropy;
 mod id_token_hint;
 pub mod invalid;
 pub mod issue;
+pub mod jobs;
 pub mod kek;
 pub mod keys;
 pub mod login;

@@ -6,6 +6,7 @@ use connectors::Catalogue;
 use engine::app::{App, Parts};
 use engine::clock::Clock;
 use engine::entropy::Entropy;
+use engine::jobs;
 use engine::outbound::{Outbound, Reach};
 use store::Database;
 use tokio::net::TcpListener;
@@ -42,7 +43,9 @@ impl Servers {
     /// Serves nothing yet.
     pub(crate) fn new(app: Arc<App>, limits: Limits) -> Result<Self, Failure> {
         let router = web::router(Arc::clone(&app))?;
-        Ok(Self { app, router, limits, stop: CancellationToken::new(), tasks: TaskTracker::new() })
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(jobs::housekeeping(Arc::clone(&app), stop.clone()));
+        Ok(Self { app, router, limits, stop, tasks })
     }
 
     /// Serves on one more listener.

@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +38,9 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// A request's body is no longer, in bytes.
     pub body_bytes_max: usize,
+    /// A connection on which nothing is read or written for so long is closed. Longer than a
+    /// request may take, which is silent meanwhile.
+    pub idle_timeout: Duration,
     /// Requests under way get this long to end when the server stops.
     pub drain_timeout: Duration,
 }
@@ -49,6 +53,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
             body_bytes_max: 1024 * 1024,
+            idle_timeout: Duration::from_secs(45),
             drain_timeout: Duration::from_secs(25),
         }
     }
@@ -130,6 +135,12 @@ async fn serve_stream(
     let service = TowerToHyperService::new(service_fn(move |request: hyper::Request<Incoming>| {
         answer(router.clone(), request.map(axum::body::Body::new), peer, limits)
     }));
+    let mut stream = TimeoutStream::new(stream);
+    // What the protocols' own timers miss: a peer that opens HTTP/2 and says nothing, and one that
+    // asks and does not read.
+    stream.set_read_timeout(Some(limits.idle_timeout));
+    stream.set_write_timeout(Some(limits.idle_timeout));
+    let stream = Box::pin(stream);
     let Some(tls) = tls else {
         let connection = http1(limits).serve_connection(TokioIo::new(stream), service);
         return drain(connection, http1::Connection::graceful_shutdown, shutdown).await;
@@ -205,6 +216,7 @@ async fn answer(
     request.extensions_mut().insert(ConnectInfo(peer));
     match tokio::time::timeout(limits.request_timeout, router.oneshot(request)).await {
         Ok(response) => response,
-        Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
+        // RFC 9110 §15.6.4; and not 408, which invites the client to repeat what may have been done.
+        Err(_) => Ok(StatusCode::SERVICE_UNAVAILABLE.into_response()),
     }
 }

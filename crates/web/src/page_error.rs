@@ -5,6 +5,7 @@ use std::error::Error;
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use engine::connect_account::ConnectError;
 use engine::keys::KeyError;
 use protocol::oauth::parameters::ParametersError;
 
@@ -48,7 +49,7 @@ impl PageError {
     }
 
     /// A connect that ends without an application to tell.
-    pub(crate) fn connect(
+    fn connect(
         problem: ConnectProblem,
         client: &str,
         provider: &str,
@@ -56,6 +57,20 @@ impl PageError {
     ) -> Self {
         let (client, provider) = (client.to_owned(), provider.to_owned());
         Self::new(Problem::Connect { problem, client, provider }, cause)
+    }
+
+    /// A connect that does not go on; `provider` is what the person knows the provider as.
+    pub(crate) fn connecting(error: &ConnectError, provider: &str) -> Self {
+        let problem = match error {
+            ConnectError::Ended => ConnectProblem::Expired,
+            ConnectError::ForeignLink => ConnectProblem::ForeignLink,
+            ConnectError::NoConnection(_)
+            | ConnectError::RedirectUri
+            | ConnectError::Mismatch(_)
+            | ConnectError::Journey(_) => ConnectProblem::Rejected,
+            ConnectError::Tokenset(_) | ConnectError::Stored(_) => return Self::internal(error),
+        };
+        Self::connect(problem, "", provider, error)
     }
 
     /// The database or a key failed; it may help to try again.

@@ -6,7 +6,7 @@ use super::manifest::{self, Members};
 
 /// One crate: where it stands and whom it may know.
 struct Room {
-    /// The folder, below `crates/` for all but `xtask`.
+    /// The folder, below `crates/` for all but `benches` and `xtask`.
     name: &'static str,
     /// A side crate has none: who may use it names it in `beside`.
     floor: Option<u8>,
@@ -31,6 +31,7 @@ const HOUSE: &[Room] = &[
     Room { name: "emulator",   floor: None,    below: 3, beside: &[], never: NO_SQL },
     Room { name: "client",     floor: None,    below: 1, beside: &[], never: NO_SQL },
     Room { name: "testkit",    floor: None,    below: 7, beside: &["client", "emulator"], never: NO_SQL },
+    Room { name: "benches",    floor: None,    below: 6, beside: &[], never: NO_SQL },
     Room { name: "xtask",      floor: None,    below: 0, beside: &[], never: &[] },
 ];
 
@@ -114,7 +115,11 @@ mod tests {
 
     #[track_caller]
     fn check_manifest(name: &str, manifest: &str, expected: &[&str]) {
-        let path = if name == "xtask" { name.to_owned() } else { format!("crates/{name}") };
+        let path = if ["benches", "xtask"].contains(&name) {
+            name.to_owned()
+        } else {
+            format!("crates/{name}")
+        };
         let found = check(&format!("{path}/Cargo.toml"), manifest, &members());
         let problems: Vec<_> = found.iter().map(|finding| finding.problem.as_str()).collect();
         assert_eq!(problems, expected, "{name}: {manifest}");
@@ -123,7 +128,11 @@ mod tests {
     #[track_caller]
     fn check_arrow(from: &str, to: &str, allowed: bool) {
         let manifest = format!("[dependencies]\n{to}.workspace = true\n");
-        let path = if from == "xtask" { from.to_owned() } else { format!("crates/{from}") };
+        let path = if ["benches", "xtask"].contains(&from) {
+            from.to_owned()
+        } else {
+            format!("crates/{from}")
+        };
         let found = check(&format!("{path}/Cargo.toml"), &manifest, &members());
         assert_eq!(found.is_empty(), allowed, "{from} → {to}: {found:?}");
     }

@@ -9,6 +9,7 @@ use engine::accounts;
 use engine::app::App;
 use model::connected_account::ConnectedAccount;
 use model::ids::ConnectedAccountId;
+use protocol::time::Timestamp;
 use serde::Serialize;
 use store::connected_accounts;
 
@@ -42,7 +43,7 @@ impl From<ConnectedAccount> for AccountView {
             access_type: "offline",
             scopes: account.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             created_at: account.created_at.to_rfc3339(),
-            expires_at: account.refresh_expires_at.map(|end| end.to_rfc3339()),
+            expires_at: account.refresh_expires_at.map(Timestamp::to_rfc3339),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::RawQuery;
 use axum::response::Response;
 use engine::app::App;
-use engine::connect_account::{self, ConnectError, Failure};
+use engine::connect_account::{self, Failure};
 use engine::context::Context;
 use engine::login::Completed;
 use engine::provider_journey::{self, Arrival, ArrivalCause, ArrivalError, JourneyPurpose};
@@ -13,7 +13,7 @@ use engine::provider_login::{self, ProviderLoginError};
 use protocol::time::Timestamp;
 
 use crate::page::{After, Desk, redirect};
-use crate::page_error::{ConnectProblem, PageError, RequestProblem};
+use crate::page_error::{PageError, RequestProblem};
 use crate::visitor::Visitor;
 
 /// `GET /login/callback`
@@ -81,7 +81,7 @@ async fn returned(
             connect_account::returned(app, context, browser, &transaction_id, arrival, now)
                 .await
                 .map(Ended::Connected)
-                .map_err(|error| connect_error(&error, &provider))
+                .map_err(|error| PageError::connecting(&error, &provider))
         }
     }
 }
@@ -110,7 +110,7 @@ async fn failed(
             connect_account::failed(app, context, browser, &transaction_id, &why, now)
                 .await
                 .map(Ended::Connected)
-                .map_err(|error| connect_error(&error, provider))
+                .map_err(|error| PageError::connecting(&error, provider))
         }
     }
 }
@@ -144,20 +144,4 @@ fn connect_failure(cause: &ArrivalCause) -> Failure<'static> {
         ("server_error", "The provider's answer was not accepted.")
     };
     Failure { code, description }
-}
-
-fn connect_error(error: &ConnectError, provider: &str) -> PageError {
-    match error {
-        ConnectError::Ended => PageError::connect(ConnectProblem::Expired, "", provider, error),
-        ConnectError::ForeignLink => {
-            PageError::connect(ConnectProblem::ForeignLink, "", provider, error)
-        }
-        ConnectError::NoConnection(_)
-        | ConnectError::RedirectUri
-        | ConnectError::Mismatch(_)
-        | ConnectError::Journey(_) => {
-            PageError::connect(ConnectProblem::Rejected, "", provider, error)
-        }
-        ConnectError::Tokenset(_) | ConnectError::Stored(_) => PageError::internal(error),
-    }
 }

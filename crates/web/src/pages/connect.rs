@@ -1,23 +1,19 @@
 //! A browser brings a connect ticket: step 2 of [`engine::connect_account`].
 
-use std::sync::Arc;
-
-use axum::extract::{Form, Query, State};
+use axum::body::Bytes;
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
-use engine::app::App;
+use axum::response::Response;
 use engine::connect_account::{self, ConnectError, Opening, Question};
 use engine::sessions;
 use model::ids::UserId;
 use protocol::secret::Ticket;
-use serde::Deserialize;
 
-use super::render::{frame, messages, page};
-use super::views::{
-    ConnectProblem, ConnectStartPage, ErrorPage, Party, Permission, Reference, Translations,
-};
-use crate::asked::Asked;
-use crate::error::Chain;
+use super::render;
+use super::views::{ConnectStartPage, Party, Permission};
+use crate::forms::{self, FormError};
+use crate::page::{After, Desk, redirect};
+use crate::page_error::PageError;
 use crate::visitor::Visitor;
 
 const PATH: &str = "/connected-accounts/connect";
@@ -25,90 +21,75 @@ const PATH: &str = "/connected-accounts/connect";
 const PROVIDER_ADDRESSES: [&str; 4] =
     ["authorization_endpoint", "authorizationURL", "issuer", "discovery_url"];
 
-#[derive(Deserialize)]
-pub(crate) struct TicketQuery {
-    #[serde(default)]
-    ticket: Option<Ticket>,
-}
-
 /// `GET /connected-accounts/connect`
-pub(crate) async fn show(
-    State(app): State<Arc<App>>,
-    State(translations): State<Arc<Translations>>,
-    asked: Asked,
-    headers: HeaderMap,
-    Query(query): Query<TicketQuery>,
-) -> Response {
-    let visitor = Visitor::of(&app, &asked.context.base, &headers);
-    let ticket = query.ticket.unwrap_or_else(|| Ticket::new(""));
-    let opened = async {
-        let person = person(&app, &asked, &visitor).await?;
-        let (context, browser) = (&asked.context, visitor.browser());
-        connect_account::open(&app, context, &ticket, browser, person.as_ref(), asked.now).await
-    };
-    let response = match opened.await {
-        Ok(Opening::Depart(url)) => Redirect::to(url.as_str()).into_response(),
-        Ok(Opening::Ask(question)) => ask(&translations, &asked, &headers, &question, &ticket),
-        Err(error) => refused(&app, &translations, &asked, &headers, &error),
-    };
-    visitor.answer(&asked.context.base, response)
+pub(crate) async fn show(desk: Desk, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let outcome = open(&desk, &visitor, query.as_deref()).await;
+    visitor.answer(&desk.context().base, desk.finish(outcome))
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Decision {
-    ticket: Ticket,
-    action: String,
+async fn open(desk: &Desk, visitor: &Visitor, query: Option<&str>) -> Result<Response, PageError> {
+    let ticket = forms::query(query)?.take_secret("ticket").unwrap_or_else(|| Ticket::new(""));
+    let person = person(desk, visitor).await?;
+    let (context, browser) = (desk.context(), visitor.browser());
+    let opened =
+        connect_account::open(&desk.app, context, &ticket, browser, person.as_ref(), desk.now());
+    match opened.await.map_err(|error| refused(&error))? {
+        Opening::Depart(url) => redirect(After::Get, url.as_str()),
+        Opening::Ask(question) => Ok(ask(desk, &question, &ticket)),
+    }
 }
 
 /// `POST /connected-accounts/connect`
 pub(crate) async fn decide(
-    State(app): State<Arc<App>>,
-    State(translations): State<Arc<Translations>>,
-    asked: Asked,
+    desk: Desk,
+    visitor: Visitor,
     headers: HeaderMap,
-    Form(Decision { ticket, action }): Form<Decision>,
+    body: Bytes,
 ) -> Response {
-    let visitor = Visitor::of(&app, &asked.context.base, &headers);
-    let decided = async {
-        if !visitor.is_known() {
-            return Err(ConnectError::Ended);
-        }
-        let person = person(&app, &asked, &visitor).await?;
-        let (context, browser, now) = (&asked.context, visitor.browser(), asked.now);
-        let person = person.as_ref();
-        if action == "accept" {
-            let url = connect_account::accept(&app, context, &ticket, browser, person, now).await?;
-            Ok(String::from(url))
-        } else {
-            connect_account::deny(&app, context, &ticket, browser, person, now).await
-        }
+    let outcome = take_decision(&desk, &visitor, &headers, &body).await;
+    visitor.answer(&desk.context().base, desk.finish(outcome))
+}
+
+async fn take_decision(
+    desk: &Desk,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, PageError> {
+    let (app, context, now) = (&desk.app, desk.context(), desk.now());
+    let mut form = forms::own_form(headers, &context.base, body)?;
+    let ticket: Ticket = form.take_secret("ticket").ok_or(FormError::Missing("ticket"))?;
+    // The page that asks has given the browser a name.
+    if !visitor.is_known() {
+        return Err(refused(&ConnectError::Ended));
+    }
+    let person = person(desk, visitor).await?;
+    let (browser, person) = (visitor.browser(), person.as_ref());
+    let target = match form.take("action").as_deref() {
+        Some("accept") => connect_account::accept(app, context, &ticket, browser, person, now)
+            .await
+            .map(String::from),
+        Some("deny") => connect_account::deny(app, context, &ticket, browser, person, now).await,
+        Some(_) | None => return Err(FormError::Missing("action").into()),
     };
-    let response = match decided.await {
-        Ok(url) => Redirect::to(&url).into_response(),
-        Err(error) => refused(&app, &translations, &asked, &headers, &error),
-    };
-    visitor.answer(&asked.context.base, response)
+    redirect(After::Post, &target.map_err(|error| refused(&error))?)
+}
+
+fn refused(error: &ConnectError) -> PageError {
+    PageError::connecting(error, "")
 }
 
 /// Who is logged in in this browser.
-async fn person(
-    app: &App,
-    asked: &Asked,
-    visitor: &Visitor,
-) -> Result<Option<UserId>, ConnectError> {
-    let mut read = app.store.read().await?;
-    let current =
-        sessions::current(&mut read, &asked.context, visitor.session(), asked.now).await?;
+async fn person(desk: &Desk, visitor: &Visitor) -> Result<Option<UserId>, PageError> {
+    let current = async {
+        let mut read = desk.app.store.read().await?;
+        sessions::current(&mut read, desk.context(), visitor.session(), desk.now()).await
+    };
+    let current = current.await.map_err(|error| PageError::unavailable(&error.into()))?;
     Ok(current.map(|current| current.user.user_id))
 }
 
-fn ask(
-    translations: &Translations,
-    asked: &Asked,
-    headers: &HeaderMap,
-    question: &Question,
-    ticket: &Ticket,
-) -> Response {
+fn ask(desk: &Desk, question: &Question, ticket: &Ticket) -> Response {
     let permissions: Vec<_> = question
         .scopes
         .iter()
@@ -118,7 +99,7 @@ fn ask(
     let of_provider = PROVIDER_ADDRESSES.iter().filter_map(|name| options.get(*name)?.as_str());
     let leads_to: Vec<_> = of_provider.chain([question.redirect_uri.as_str()]).collect();
     let view = ConnectStartPage {
-        frame: frame(messages(translations, None, headers), asked),
+        frame: desk.frame(&[]),
         client: Party { name: &question.client_name, logo: None },
         provider: Party { name: question.connection.label(), logo: None },
         account: question.user_email.as_deref(),
@@ -127,36 +108,5 @@ fn ask(
         ticket: ticket.expose(),
         leads_to: &leads_to,
     };
-    page(StatusCode::OK, &view)
-}
-
-fn refused(
-    app: &App,
-    translations: &Translations,
-    asked: &Asked,
-    headers: &HeaderMap,
-    error: &ConnectError,
-) -> Response {
-    let correlation_id = app.entropy.uuid();
-    let (status, problem, code) = match error {
-        ConnectError::ForeignLink => {
-            (StatusCode::FORBIDDEN, ConnectProblem::ForeignLink, "access_denied")
-        }
-        ConnectError::Ended | ConnectError::Mismatch(_) => {
-            (StatusCode::BAD_REQUEST, ConnectProblem::Expired, "invalid_request")
-        }
-        ConnectError::NoConnection(_)
-        | ConnectError::RedirectUri
-        | ConnectError::Journey(_)
-        | ConnectError::Tokenset(_)
-        | ConnectError::Stored(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            ConnectProblem::Unavailable,
-            "temporarily_unavailable",
-        ),
-    };
-    tracing::info!(correlation_id, cause = %Chain(error), "a connect link was refused");
-    let frame = frame(messages(translations, None, headers), asked);
-    let reference = Reference { code, correlation_id: &correlation_id };
-    page(status, &ErrorPage::connect(frame, problem, "", "", reference))
+    render::page(StatusCode::OK, &view)
 }
