@@ -12,13 +12,19 @@ const failures = fileURLToPath(new URL("../failures/", import.meta.url));
 
 const ACTION_TIMEOUT_MS = 15_000;
 
-let browser;
+let shared;
 
-after(() => browser?.close());
+after(async () => (await shared)?.close());
 
-/** A new browser profile: no cookies, no storage. */
-export async function openContext(options = {}) {
-  browser ??= await chromium.launch({
+/** The browser of this file's tests. */
+export function sharedBrowser() {
+  shared ??= launch();
+  return shared;
+}
+
+/** A browser of its own, with further command-line switches. Whoever asks for it closes it. */
+export function launch(switches = []) {
+  return chromium.launch({
     executablePath,
     args: [
       "--no-sandbox",
@@ -28,21 +34,27 @@ export async function openContext(options = {}) {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...switches,
     ],
   });
+}
+
+/** A new browser profile: no cookies, no storage. */
+export async function openContext(browser, options = {}) {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "UTC", ...options });
   context.setDefaultTimeout(ACTION_TIMEOUT_MS);
   return context;
 }
 
 /**
- * Notes every script error, console error, violated Content-Security-Policy and unexpected
- * error answer in the context.
+ * Notes in `problems` every script error, console error, violated Content-Security-Policy and
+ * unexpected error answer in the context.
  *
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {string[]} problems
  * @param {{ status: number, path: string }[]} expected error answers that belong to the test
  */
-export function watch(context, expected = []) {
-  const problems = [];
+export function watch(context, problems, expected = []) {
   context.on("weberror", (event) => problems.push(`script error: ${event.error()}`));
   context.on("console", (message) => {
     // Chromium also logs error answers, without saying more; they are judged below.
@@ -61,7 +73,6 @@ export function watch(context, expected = []) {
     const known = expected.some((one) => one.status === status && one.path === pathname);
     if (!known) problems.push(`${response.request().method()} ${origin}${pathname}: ${status}`);
   });
-  return problems;
 }
 
 /** RFC 9449 §8 and §9: the first answer of each server to each client. */
@@ -69,11 +80,12 @@ function isNonceChallenge(response) {
   return [400, 401].includes(response.status()) && "dpop-nonce" in response.headers();
 }
 
-/** Pictures of all pages of the context, for whoever has to find out what went wrong. */
-export async function takePictures(context, testName) {
+/** Pictures of all pages, for whoever has to find out what went wrong. */
+export async function takePictures(contexts, testName) {
   await mkdir(failures, { recursive: true });
   const stem = testName.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase();
-  for (const [index, page] of context.pages().entries()) {
+  const pages = contexts.flatMap((context) => context.pages());
+  for (const [index, page] of pages.entries()) {
     await page.screenshot({ path: `${failures}${stem}-${index}.png` }).catch(() => {});
   }
 }

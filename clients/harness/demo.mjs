@@ -7,17 +7,23 @@ export class Demo {
    * @param {import("playwright-core").Page} page
    * @param {object} dev what `strongroom dev` announced
    * @param {import("./emulator.mjs").Emulator} emulator
+   * @param {{ email: string, password: string }} person who sits in front of it
    */
-  constructor(page, dev, emulator) {
+  constructor(page, dev, emulator, person) {
     this.page = page;
     this.url = dev.demo;
-    this.issuer = dev.issuer;
-    this.person = dev.users[0];
     this.emulator = emulator;
+    this.person = person;
   }
 
   async open() {
     await this.page.goto(this.url);
+    await this.isAtRest();
+  }
+
+  async reload() {
+    await this.page.reload();
+    await this.isAtRest();
   }
 
   /** From the first visit to being logged in. */
@@ -31,22 +37,27 @@ export class Demo {
 
   /** From being logged in to a connected calendar of the provider's user. */
   async connect(username = "ada") {
-    await this.startConnecting();
-    await this.emulator.signIn(this.page, username);
-    await this.emulator.decide(this.page, "allow");
+    await this.page.click("#connect");
+    await this.consent(username);
     await this.shows("Your calendar is connected.");
   }
 
-  /** Up to the provider's sign-in page. */
-  async startConnecting() {
-    await this.page.click("#connect");
-    await answerConnectPage(this.page, "accept");
+  /** At the provider. */
+  async consent(username = "ada") {
+    await this.emulator.signIn(this.page, username);
+    await this.emulator.decide(this.page, "allow");
+  }
+
+  /** Asks for the events; the page then shows them, or why there are none. */
+  async askForEvents({ account = "" } = {}) {
+    await this.page.fill("#account", account);
+    await this.page.click("#events");
+    await this.isAtRest();
   }
 
   /** Asks for the events, and returns what the page then shows: their titles. */
-  async events({ account = "" } = {}) {
-    await this.page.fill("#account", account);
-    await this.page.click("#events");
+  async events(choice) {
+    await this.askForEvents(choice);
     await this.shows(/^\d+ events\.$/);
     return this.page.locator("#event-list li span").allTextContents();
   }
@@ -57,18 +68,29 @@ export class Demo {
 
   async disconnect() {
     await this.accounts().first().locator(".disconnect").click();
+    await this.isAtRest();
     await this.shows(/^Disconnected/);
   }
 
   async logOut() {
     await this.page.click("#logout");
-    await this.page.waitForURL(this.url);
+    await this.isLoggedOut();
+    assert.equal(this.page.url(), this.url);
+  }
+
+  /** As if nobody had ever logged in at this page; Strongroom's own session stays. */
+  async forgetLogin() {
+    await this.page.evaluate(() => localStorage.clear());
+    // By these the SDK remembers that silent authentication may succeed.
+    await this.page.context().clearCookies({ name: /^(_legacy_)?auth0\./ });
+    await this.open();
     await this.isLoggedOut();
   }
 
   async isLoggedInAs(email) {
     await this.page.locator("#logout").waitFor();
     assert.equal(await this.page.locator("#user").textContent(), email);
+    await this.isAtRest();
   }
 
   async isLoggedOut() {
@@ -80,9 +102,14 @@ export class Demo {
   async shows(message) {
     await this.page.locator("#status").filter({ hasText: message }).waitFor();
   }
+
+  /** Waits until nothing is under way. */
+  async isAtRest() {
+    await this.page.locator("main[aria-busy=false]").waitFor();
+  }
 }
 
-/** On Strongroom's page that says what is about to be connected. */
+/** On Strongroom's page that asks whoever brings a connect link and is not logged in. */
 export async function answerConnectPage(page, answer) {
   await page.click(`button[name=action][value=${answer}]`);
 }

@@ -1,8 +1,7 @@
 // `strongroom dev` as a child process, on free ports.
 
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,22 +13,30 @@ const READY_WITHIN_MS = 30_000;
 const STOPPED_WITHIN_MS = 15_000;
 
 /**
- * Starts `strongroom dev --json`. The result has the members of its one line, and `output`,
- * everything that it printed after that line.
+ * Starts `strongroom dev --json`. The result has the members of its one line, `output()`:
+ * everything that it printed after that line, and `stop()`.
  *
- * @param {{ data?: string, env?: Record<string, string> }} options `data` is the folder to
- *   keep the database in; without one nothing is kept.
+ * @param {object} options
+ * @param {string} [options.data] the folder to keep the database in; without one nothing is kept
+ * @param {string[]} [options.people] e-mail addresses of further users
+ * @param {string} [options.httpsHost] the host to serve https for, beside http
+ * @param {Record<string, string>} [options.env] further environment variables
  */
-export async function startDev({ data, env = {} } = {}) {
-  const [port, emulatorPort, demoPort] = await freePorts(3);
+export async function startDev({ data, people = [], httpsHost, env = {} } = {}) {
   const home = await mkdtemp(join(tmpdir(), "strongroom-dev-"));
-  const storage = data ? ["--data", data] : ["--ephemeral"];
-  const ports = ["--port", port, "--emulator-port", emulatorPort, "--demo-port", demoPort];
-  const child = spawn(binary, ["dev", "--json", ...ports, ...storage].map(String), {
-    cwd: home,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const seed = join(home, "seed.toml");
+  // JSON's strings are TOML's.
+  await writeFile(seed, people.map((email) => `[[users]]\nemail = ${JSON.stringify(email)}\n`).join(""));
+  const child = spawn(
+    binary,
+    [
+      ...["dev", "--json", "--seed", seed],
+      ...["--port", "0", "--emulator-port", "0", "--demo-port", "0"],
+      ...(data ? ["--data", data] : ["--ephemeral"]),
+      ...(httpsHost ? ["--https", "--host", httpsHost, "--http-port", "0"] : []),
+    ],
+    { cwd: home, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] },
+  );
   const printed = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"]) {
     child[stream].setEncoding("utf8").on("data", (text) => (printed[stream] += text));
@@ -67,22 +74,6 @@ function firstLine(child, printed) {
       if (end >= 0) resolve(printed.stdout.slice(0, end));
     });
   });
-}
-
-/** Held all at once, so that no port is handed out twice. */
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server.address().port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function afterwards(milliseconds, value) {

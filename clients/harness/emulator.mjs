@@ -1,6 +1,11 @@
 // The provider emulator: its controls, and its pages as a person uses them.
 
+import { setInterval } from "node:timers/promises";
+
 import { claimsOf } from "./wire.mjs";
+
+const EXPIRED_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 50;
 
 export class Emulator {
   /** @param {{ issuer: string, users: { username: string, password: string }[] }} announced */
@@ -15,9 +20,19 @@ export class Emulator {
     return user;
   }
 
+  /** As it was when it started; only `tokens()` still tells what it had issued. */
+  async reset() {
+    await this.#call("POST", "reset");
+  }
+
   /** What was asked of the provider, counted. */
   async stats() {
     return (await this.#call("GET", "stats")).total;
+  }
+
+  /** How often each of its endpoints was called, whatever became of it. */
+  async requests() {
+    return (await this.#call("GET", "stats")).requests;
   }
 
   /** How often the calendar was read, by subject. */
@@ -36,6 +51,16 @@ export class Emulator {
   /** Every code and token that was ever issued. */
   async tokens() {
     return (await this.#call("GET", "tokens")).tokens;
+  }
+
+  /** Waits until every access token that was issued has expired. */
+  async accessTokensAreOver() {
+    const deadline = Date.now() + EXPIRED_WITHIN_MS;
+    for await (const _ of setInterval(LOOK_EVERY_MS)) {
+      const tokens = await this.tokens();
+      if (!tokens.some(({ kind, active }) => kind === "access_token" && active)) return;
+      if (Date.now() > deadline) throw new Error("the provider's access tokens do not expire");
+    }
   }
 
   /** Changes how the OpenID provider treats its tokens, from the next one on. */

@@ -19,8 +19,7 @@ scene("two accounts of one provider stand side by side, chosen by e-mail", {
   await demo.events({ account: ada.email });
   assert.deepEqual(await emulator.calendarReads(), { [ada.sub]: 1, [grace.sub]: 1 });
 
-  await page.fill("#account", "nobody@strongroom.test");
-  await page.click("#events");
+  await demo.askForEvents({ account: "nobody@strongroom.test" });
   await demo.shows("Connect your calendar first.");
 });
 

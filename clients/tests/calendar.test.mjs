@@ -16,9 +16,9 @@ scene("a person logs in, connects a calendar and sees its events", {}, async ({ 
 
 scene("before anything is connected, the page says so", {
   expected: [{ status: 409, path: "/api/events" }],
-}, async ({ page, demo }) => {
+}, async ({ demo }) => {
   await demo.logIn();
-  await page.click("#events");
+  await demo.askForEvents();
   await demo.shows("Connect your calendar first.");
 });
 
@@ -32,13 +32,14 @@ scene("the connected calendar is still there after a new login", {}, async ({ de
 });
 
 scene("another person does not see it", {
+  people: 2,
   expected: [{ status: 409, path: "/api/events" }],
-}, async ({ dev, page, demo }) => {
-  await demo.logIn(dev.users[0]);
+}, async ({ people, demo }) => {
+  await demo.logIn(people[0]);
   await demo.connect();
   await demo.logOut();
-  await demo.logIn(dev.users[1]);
+  await demo.logIn(people[1]);
   assert.equal(await demo.accounts().count(), 0);
-  await page.click("#events");
+  await demo.askForEvents();
   await demo.shows("Connect your calendar first.");
 });

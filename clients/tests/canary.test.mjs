@@ -6,9 +6,8 @@ import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
-import { openContext, watch } from "../harness/browser.mjs";
+import { openContext, sharedBrowser, watch } from "../harness/browser.mjs";
 import { Demo, fillLogin } from "../harness/demo.mjs";
 import { startDev } from "../harness/dev.mjs";
 import { Emulator } from "../harness/emulator.mjs";
@@ -17,12 +16,14 @@ import { recordTokenRequests } from "../harness/wire.mjs";
 test("no secret reaches the disk or the log in clear", { timeout: 120_000 }, async () => {
   const data = await mkdtemp(join(tmpdir(), "strongroom-canary-"));
   // The more it prints, the more the test shows.
-  const dev = await startDev({ data, env: { RUST_LOG: "trace" } });
-  const context = await openContext();
+  const dev = await startDev({ data, env: { STRONGROOM_LOG: "trace" } });
+  const context = await openContext(await sharedBrowser());
   try {
     const emulator = new Emulator(dev.emulator);
     const requests = recordTokenRequests(context, dev.issuer);
-    const problems = watch(context, [
+    const connecting = recordConnecting(context);
+    const problems = [];
+    watch(context, problems, [
       { status: 400, path: "/u/login" },
       { status: 409, path: "/api/events" },
     ]);
@@ -34,16 +35,20 @@ test("no secret reaches the disk or the log in clear", { timeout: 120_000 }, asy
       ...fromAnnouncement(dev),
       ...(await fromEmulator(emulator)),
       ...fromTokenRequests(await requests()),
+      ...connecting,
       ...(await fromCookies(context)),
       ["a mistyped password", mistyped],
     ]);
-    assert.ok(canaries.size > 20, [...canaries.keys()].join());
+    const names = [...canaries.keys()].join();
+    assert.ok(canaries.size > 20, names);
+    for (const name of ["ticket", "code", "connect_code", "auth_session"]) assert.ok(canaries.has(name), names);
 
     const running = await contents(data);
     assert.ok(running.has("a database"), "the folder holds what is searched");
     assertClean(running, canaries);
     await dev.stop();
     assertClean(await contents(data), canaries);
+    assert.match(dev.output(), /reconnect_required/, "the output tells of what happened");
     assertClean(new Map([["the output", Buffer.from(dev.output())]]), canaries);
   } finally {
     await context.close();
@@ -55,7 +60,7 @@ test("no secret reaches the disk or the log in clear", { timeout: 120_000 }, asy
 /** One of everything that leaves traces. */
 async function live(context, dev, emulator, mistyped) {
   const page = await context.newPage();
-  const demo = new Demo(page, dev, emulator);
+  const demo = new Demo(page, dev, emulator, dev.users[0]);
   await demo.open();
   await page.click("#login");
   await fillLogin(page, { ...demo.person, password: mistyped });
@@ -68,15 +73,30 @@ async function live(context, dev, emulator, mistyped) {
     refresh_tokens: { kind: "rotating", grace_seconds: 0 },
   });
   await demo.connect();
-  await sleep(1500);
+  await emulator.accessTokensAreOver();
   await demo.events();
+  await emulator.accessTokensAreOver();
   await emulator.revoke("ada");
-  await sleep(1500);
-  await page.click("#events");
+  await demo.askForEvents();
   await demo.shows(/Connect it again/);
   await demo.disconnect();
-  await page.click("#events");
+  await demo.askForEvents();
   await demo.shows("Connect your calendar first.");
+}
+
+/** What goes through the browser's address bar, and what a connection is completed with. */
+function recordConnecting(context) {
+  const seen = new Map();
+  context.on("request", (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    for (const name of ["ticket", "code", "connect_code"]) {
+      if (searchParams.has(name)) seen.set(name, searchParams.get(name));
+    }
+    if (pathname === "/me/v1/connected-accounts/complete") {
+      seen.set("auth_session", request.postDataJSON().auth_session);
+    }
+  });
+  return seen;
 }
 
 function fromAnnouncement({ management, clients, users, emulator }) {

@@ -4,16 +4,16 @@ import { scene } from "../harness/scene.mjs";
 
 scene("after disconnecting there is nothing to exchange", {
   expected: [{ status: 409, path: "/api/events" }],
-}, async ({ page, demo }) => {
+}, async ({ demo }) => {
   await demo.logIn();
   await demo.connect();
   assert.ok((await demo.events()).length > 0);
 
   await demo.disconnect();
   assert.equal(await demo.accounts().count(), 0);
-  await page.click("#events");
+  await demo.askForEvents();
   await demo.shows("Connect your calendar first.");
-  await page.reload();
+  await demo.reload();
   await demo.isLoggedInAs(demo.person.email);
   assert.equal(await demo.accounts().count(), 0);
 });

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { scene } from "../harness/scene.mjs";
 import { claimsOf, recordTokenRequests } from "../harness/wire.mjs";
 
-scene("the code survives the nonce challenge, and the tokens are bound", {}, async ({ context, demo }) => {
-  const requests = recordTokenRequests(context, demo.issuer);
+scene("the code survives the nonce challenge, and the tokens are bound", {}, async ({ context, dev, demo }) => {
+  const requests = recordTokenRequests(context, dev.issuer);
   await demo.logIn();
 
   const [challenged, answered] = await requests();
@@ -34,7 +34,7 @@ scene("the page's own API gets a proof for each request", {}, async ({ page, dem
 });
 
 scene("a stolen token is worth nothing without the key", {}, async ({ context, dev, demo }) => {
-  const requests = recordTokenRequests(context, demo.issuer);
+  const requests = recordTokenRequests(context, dev.issuer);
   await demo.logIn();
   await demo.connect();
   const granted = (await requests()).filter(({ status }) => status === 200);

@@ -49,9 +49,7 @@ scene("a popup logs in without leaving the page", {}, async ({ context, page, de
 
 scene("a second login in the same browser asks for nothing", {}, async ({ page, demo }) => {
   await demo.logIn();
-  await page.evaluate(() => localStorage.clear());
-  await demo.open();
-  await demo.isLoggedOut();
+  await demo.forgetLogin();
   await page.click("#login");
   await demo.isLoggedInAs(demo.person.email);
 });

@@ -23,8 +23,7 @@ scene("a logout to an address that is not registered is refused", {
 
   // Bad input changes nothing: the session is still there, and a login asks for nothing.
   await demo.open();
-  await page.evaluate(() => localStorage.clear());
-  await page.reload();
+  await demo.forgetLogin();
   await page.click("#login");
   await demo.isLoggedInAs(demo.person.email);
 });

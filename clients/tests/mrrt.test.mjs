@@ -4,7 +4,7 @@ import { scene } from "../harness/scene.mjs";
 import { claimsOf, recordTokenRequests } from "../harness/wire.mjs";
 
 scene("one refresh token serves the API and My Account", {}, async ({ context, dev, demo }) => {
-  const requests = recordTokenRequests(context, demo.issuer);
+  const requests = recordTokenRequests(context, dev.issuer);
   await demo.logIn();
 
   const granted = (await requests()).filter(({ status }) => status === 200);

@@ -1,10 +1,8 @@
 // The login pages of Strongroom work without JavaScript; so does an application that has none.
 
 import assert from "node:assert/strict";
-import { createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:http";
-import { once } from "node:events";
 
+import { beginLogin, startApplication } from "../harness/application.mjs";
 import { fillLogin } from "../harness/demo.mjs";
 import { scene } from "../harness/scene.mjs";
 import { claimsOf } from "../harness/wire.mjs";
@@ -12,44 +10,19 @@ import { claimsOf } from "../harness/wire.mjs";
 scene("a login without JavaScript gives a code that is good for tokens", {
   browser: { javaScriptEnabled: false },
   expected: [{ status: 400, path: "/u/login" }],
-}, async ({ page, dev }) => {
-  const application = createServer((_, response) => response.end("back at the application"));
-  application.listen(0, "localhost");
-  await once(application, "listening");
+}, async ({ page, dev, people: [person] }) => {
+  const application = await startApplication();
   try {
-    const redirectUri = `http://localhost:${application.address().port}/callback`;
-    const clientId = dev.clients.spa.client_id;
-    const verifier = randomBytes(32).toString("base64url");
-    const state = randomBytes(16).toString("base64url");
-    const authorize = new URL("authorize", dev.issuer);
-    authorize.search = new URLSearchParams({
-      response_type: "code",
-      client_id: clientId,
-      redirect_uri: redirectUri,
-      scope: "openid email",
-      state,
-      code_challenge: createHash("sha256").update(verifier).digest("base64url"),
-      code_challenge_method: "S256",
-    });
-    await page.goto(authorize.href);
-    const person = dev.users[0];
+    const { callback } = application;
+    const login = beginLogin({ issuer: dev.issuer, clientId: dev.clients.spa.client_id, callback });
+    await page.goto(login.url);
     await fillLogin(page, { ...person, password: "not-the-password" });
     await page.locator("[role=alert]").waitFor();
     await fillLogin(page, person);
-    await page.waitForURL(`${redirectUri}?**`);
+    await page.waitForURL(`${callback}?**`);
 
-    const answer = new URL(page.url()).searchParams;
-    assert.equal(answer.get("state"), state);
-    const response = await fetch(new URL("oauth/token", dev.issuer), {
-      method: "POST",
-      body: new URLSearchParams({
-        grant_type: "authorization_code",
-        client_id: clientId,
-        code: answer.get("code"),
-        code_verifier: verifier,
-        redirect_uri: redirectUri,
-      }),
-    });
+    const body = login.redemption(page.url());
+    const response = await fetch(new URL("oauth/token", dev.issuer), { method: "POST", body });
     const tokens = await response.json();
     assert.equal(response.status, 200, JSON.stringify(tokens));
     assert.equal(tokens.token_type, "Bearer");
@@ -60,6 +33,6 @@ scene("a login without JavaScript gives a code that is good for tokens", {
 });
 
 scene("the demo says that it needs JavaScript", { browser: { javaScriptEnabled: false } }, async ({ page, demo }) => {
-  await demo.open();
+  await page.goto(demo.url);
   await page.locator("noscript p").waitFor();
 });

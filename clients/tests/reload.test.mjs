@@ -5,10 +5,10 @@ import { recordTokenRequests } from "../harness/wire.mjs";
 
 scene("in local storage, the login survives a reload without any request", {
   cache: "localstorage",
-}, async ({ context, page, demo }) => {
+}, async ({ context, page, dev, demo }) => {
   await demo.logIn();
-  const requests = recordTokenRequests(context, demo.issuer);
-  await page.reload();
+  const requests = recordTokenRequests(context, dev.issuer);
+  await demo.reload();
   await demo.isLoggedInAs(demo.person.email);
   // Only the token for the list of accounts may be renewed; here it was still valid.
   assert.deepEqual(await requests(), []);
@@ -16,15 +16,15 @@ scene("in local storage, the login survives a reload without any request", {
 
 scene("in memory, the login survives a reload by silent authentication", {
   cache: "memory",
-}, async ({ context, page, demo }) => {
+}, async ({ context, page, dev, demo }) => {
   await demo.logIn();
   const stored = await page.evaluate(() => JSON.stringify(localStorage));
   assert.equal(stored, "{}");
 
-  const requests = recordTokenRequests(context, demo.issuer);
+  const requests = recordTokenRequests(context, dev.issuer);
   const frames = [];
   page.on("frameattached", (frame) => frames.push(frame));
-  await page.reload();
+  await demo.reload();
   await demo.isLoggedInAs(demo.person.email);
 
   assert.ok(frames.length > 0, "the SDK asks through a hidden frame");
@@ -44,6 +44,6 @@ scene("in memory, silent authentication finds nobody after a logout elsewhere", 
   await demo.logIn();
   const other = await context.newPage();
   await other.goto(new URL(`v2/logout?client_id=${dev.clients.spa.client_id}`, dev.issuer).href);
-  await page.reload();
+  await demo.reload();
   await demo.isLoggedOut();
 });
