@@ -110,6 +110,7 @@ pub async fn create(
     if clients::find(&mut tx, tenant, &grant.client_id).await?.is_none() {
         return Err(ClientGrantError::UnknownClient);
     }
+    has_scopes_of(&server, &grant)?;
     check(context, by, &server, &grant, &ScopeSet::empty())?;
     client_grants::insert(&mut tx, tenant, &grant, now).await.map_err(|error| {
         if error.is_duplicate() { ClientGrantError::Taken } else { error.into() }
@@ -138,7 +139,11 @@ pub async fn update(
     let mut grant = found.ok_or(ClientGrantError::Unknown)?;
     let server = server_of(&mut tx, context, &grant).await?;
     let before = grant.clone();
+    let lists_scopes = !change.scope.is_keep();
     change.apply(&mut grant);
+    if lists_scopes {
+        has_scopes_of(&server, &grant)?;
+    }
     // Who opens a grant to all scopes hands out those to come as well, and so must hold every one.
     let opens = grant.allow_all_scopes && !before.allow_all_scopes;
     let allowed_before =
@@ -187,7 +192,7 @@ async fn server_of(
         .ok_or(ClientGrantError::UnknownResourceServer)
 }
 
-/// Checks a grant against its resource server, and what it newly allows against the caller.
+/// Checks a grant, and what it newly allows against the caller.
 fn check(
     context: &Context,
     by: &Administrator,
@@ -203,7 +208,6 @@ fn check(
         let why = "scopes are not listed where all are allowed";
         return Err(Invalid::new("scope", why).into());
     }
-    has_scopes_of(server, grant)?;
     match context.tenant.system_api(&server.identifier) {
         Some(SystemApi::Management) => {
             let newly_allowed = grant.allowed(&server.scope_set()).without(allowed_before);

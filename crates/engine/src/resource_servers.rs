@@ -63,6 +63,8 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<ResourceServer, ResourceServerError> {
     rules::check_identifier(context, &identifier)?;
+    // That of a system API, by whichever base URL, is taken.
+    let identifier = context.tenant.canonical_audience(&identifier);
     let mut server = change::initial(app.entropy.hex_id(24), identifier);
     change.apply(&mut server);
     rules::check(&server)?;

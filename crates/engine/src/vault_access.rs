@@ -1,42 +1,43 @@
 //! The Token Vault's exchange: one of our tokens against the provider's access token.
 //!
-//! 1. [`authorize_exchange`] decides, for every kind of subject token, whether this client may act
+//! 1. [`permit::authorize_exchange`] decides, for every kind of subject token, whether this client may act
 //!    for this person on this connection, and on which account.
 //! 2. [`vault::refresh::next_step`] says what to do with the tokenset.
 //! 3. [`crate::vault_refresh`] renews it where that is the step.
 //! 4. The event is committed, then the answer leaves.
 
+mod permit;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::FaultCode;
-use model::client::{AppType, VaultIneligible};
+use model::client::VaultIneligible;
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
-use model::ids::{ClientId, UserId};
 use model::log_event::LogEventKind;
 use protocol::oauth::answer::VaultExchangeResponse;
-use protocol::oauth::exchange::{SubjectToken, VaultExchangeRequest};
+use protocol::oauth::exchange::VaultExchangeRequest;
 use protocol::oauth::scope::ScopeSet;
-use protocol::secret::{AccessToken, ProviderAccessToken, RefreshToken};
+use protocol::secret::ProviderAccessToken;
 use protocol::time::Timestamp;
 use serde_json::json;
-use store::connected_accounts::{self, StoredAccount};
-use store::{Query, StoreError, clients, connections, users};
+use store::{StoreError, connected_accounts};
 use vault::refresh::{Refusal, Step, next_step};
-use vault::seal::UserShare;
 
-use crate::access::{self, AccessError};
-use crate::access_token::{self, AccessTokenError, Subject};
+use crate::access::AccessError;
+use crate::access_token::AccessTokenError;
 use crate::app::App;
 use crate::audit::Event;
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Context;
 use crate::dpop::DpopBound;
-use crate::keys::{KeyError, TenantKeys};
+use crate::keys::KeyError;
 use crate::refresh_grant::{self, RefreshError};
 use crate::tokensets::{self, TokensetError};
 use crate::vault_refresh::{self, RefreshOutcome};
+
+use permit::{ExchangePermit, authorize_exchange};
 
 /// `last_used_at` is written no more often.
 const USE_NOTED_EVERY: Duration = Duration::from_hours(24);
@@ -121,14 +122,6 @@ impl From<KeyError> for ExchangeError {
     fn from(error: KeyError) -> Self {
         Self::Tokenset(error.into())
     }
-}
-
-/// That a client may have tokens of one account of one person.
-#[derive(Debug)]
-struct ExchangePermit {
-    share: UserShare,
-    connection: Connection,
-    stored: StoredAccount,
 }
 
 /// A token to give out.
@@ -246,134 +239,6 @@ async fn renew(
         Some(_) => Ok(fallback),
         None => Err(failed),
     }
-}
-
-/// Decides whether this client may have a token of this person's account, and of which. Everything
-/// that refuses an exchange for who asks stands here, in order.
-async fn authorize_exchange(
-    app: &App,
-    context: &Context,
-    client: &AuthenticatedClient,
-    request: &VaultExchangeRequest,
-    proof: Option<&DpopBound>,
-    now: Timestamp,
-) -> Result<ExchangePermit, ExchangeError> {
-    let VaultExchangeRequest { connection, subject, requested_token_type: _, login_hint, scope } =
-        request;
-    client.client().vault_exchange_allowed()?;
-    let mut read = app.store.read().await?;
-    let tenant = context.tenant_id();
-
-    // For whom, and to which client the subject token was given.
-    let Bearer { user_id, holder, given_at } = match subject {
-        SubjectToken::RefreshToken(token) => {
-            by_refresh_token(&mut read, context, client, token, proof, now).await?
-        }
-        SubjectToken::AccessToken(token) => {
-            let keys = app.keys.of(&mut read, tenant, now).await?;
-            by_access_token(&mut read, &keys, context, client, token, now).await?
-        }
-    };
-    let standing = users::standing(&mut read, tenant, &user_id).await?;
-    let standing = standing.ok_or(ExchangeError::UserGone)?;
-    // A user of the same id who came later is somebody else.
-    if given_at.as_seconds() < standing.created_at.as_seconds() {
-        return Err(ExchangeError::UserGone);
-    }
-    if standing.blocked {
-        return Err(ExchangeError::UserBlocked);
-    }
-
-    // Which connection. It must serve the client that the person gave the token to; the Custom API
-    // Client that exchanges it has no people of its own.
-    let found = connections::find_by_name(&mut read, tenant, connection).await?;
-    let connection = found.ok_or(ExchangeError::UnknownConnection)?.connection;
-    if !connection.feeds_vault() {
-        return Err(ExchangeError::ConnectionInactive);
-    }
-    if !connections::serves(&mut read, tenant, &connection.id, &holder).await? {
-        return Err(ExchangeError::ConnectionNotEnabled);
-    }
-
-    // Which account.
-    let accounts =
-        connected_accounts::list_for_connection(&mut read, tenant, &user_id, &connection.id)
-            .await?;
-    let stored = choose(accounts, login_hint.as_deref()).ok_or(ExchangeError::NotConnected)?;
-    if let Some(scope) = scope
-        && !scope.is_subset_of(&stored.account.scopes)
-    {
-        let missing = scope.without(&stored.account.scopes);
-        return Err(ExchangeError::ScopeNotGranted { missing });
-    }
-    Ok(ExchangePermit { share: standing.share, connection, stored })
-}
-
-/// For whom a subject token speaks.
-struct Bearer {
-    user_id: UserId,
-    /// The client that the person gave it to.
-    holder: ClientId,
-    given_at: Timestamp,
-}
-
-/// A refresh token of this client: looked at, never spent.
-async fn by_refresh_token(
-    q: &mut impl Query,
-    context: &Context,
-    client: &AuthenticatedClient,
-    token: &RefreshToken,
-    proof: Option<&DpopBound>,
-    now: Timestamp,
-) -> Result<Bearer, ExchangeError> {
-    let client = client.client();
-    let usable = refresh_grant::find_usable(q, context, client, &token.hashed(), proof, now).await;
-    match usable {
-        Ok(usable) => Ok(Bearer {
-            user_id: usable.user.user_id,
-            holder: client.client_id.clone(),
-            given_at: usable.family.created_at,
-        }),
-        Err(RefreshError::Key(error)) => Err(error.into()),
-        Err(RefreshError::UserGone) => Err(ExchangeError::UserGone),
-        Err(RefreshError::UserBlocked) => Err(ExchangeError::UserBlocked),
-        Err(error) => Err(ExchangeError::RefreshToken(error)),
-    }
-}
-
-/// An access token for the API that this client is. It may be bound to a key of whoever sent it;
-/// the API does not have that key, and shows by its own credentials who it is.
-///
-/// The token outlives what it was given for, so whether its holder may still have such tokens is
-/// asked anew.
-async fn by_access_token(
-    q: &mut impl Query,
-    keys: &TenantKeys,
-    context: &Context,
-    client: &AuthenticatedClient,
-    token: &AccessToken,
-    now: Timestamp,
-) -> Result<Bearer, ExchangeError> {
-    let client = client.client();
-    let (Some(AppType::ResourceServer), Some(api)) =
-        (client.app_type, &client.resource_server_identifier)
-    else {
-        return Err(ExchangeError::NotAResourceServer);
-    };
-    let audience = context.tenant.local_audience(api, &context.base);
-    let verified = access_token::verify(keys, context, token, &audience, now)?;
-    let Subject::User(user_id) = verified.subject else { return Err(ExchangeError::NotAUser) };
-    let holder = clients::find(q, context.tenant_id(), &verified.client_id).await?;
-    let holder = holder.ok_or(ExchangeError::HolderGone)?.client;
-    let server = access::find_resource_server(q, context, &audience).await?;
-    access::allowed_for_user(q, context, &holder, &server).await?;
-    Ok(Bearer { user_id, holder: holder.client_id, given_at: verified.issued_at })
-}
-
-fn choose(stored: Vec<StoredAccount>, login_hint: Option<&str>) -> Option<StoredAccount> {
-    let accounts: Vec<_> = stored.iter().map(|stored| stored.account.clone()).collect();
-    let chosen = ConnectedAccount::choose(&accounts, login_hint)?.id.clone();
-    stored.into_iter().find(|stored| stored.account.id == chosen)
 }
 
 /// Commits the event, and that the tokenset was used.

@@ -1,0 +1,158 @@
+//! Who may have which tokens: the one decision, for every kind of subject token.
+
+use model::client::AppType;
+use model::connected_account::ConnectedAccount;
+use model::connection::Connection;
+use model::ids::{ClientId, UserId};
+use protocol::oauth::exchange::{SubjectToken, VaultExchangeRequest};
+use protocol::secret::{AccessToken, RefreshToken};
+use protocol::time::Timestamp;
+use store::connected_accounts::{self, StoredAccount};
+use store::{Query, clients, connections, users};
+use vault::seal::UserShare;
+
+use super::ExchangeError;
+use crate::access;
+use crate::access_token::{self, Subject};
+use crate::app::App;
+use crate::client_auth::AuthenticatedClient;
+use crate::context::Context;
+use crate::dpop::DpopBound;
+use crate::keys::TenantKeys;
+use crate::refresh_grant::{self, RefreshError};
+
+/// That a client may have tokens of one account of one person.
+#[derive(Debug)]
+pub(super) struct ExchangePermit {
+    pub(super) share: UserShare,
+    pub(super) connection: Connection,
+    pub(super) stored: StoredAccount,
+}
+
+/// Decides whether this client may have a token of this person's account, and of which. Everything
+/// that refuses an exchange for who asks stands here, in order.
+pub(super) async fn authorize_exchange(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    request: &VaultExchangeRequest,
+    proof: Option<&DpopBound>,
+    now: Timestamp,
+) -> Result<ExchangePermit, ExchangeError> {
+    let VaultExchangeRequest { connection, subject, requested_token_type: _, login_hint, scope } =
+        request;
+    client.client().vault_exchange_allowed()?;
+    let mut read = app.store.read().await?;
+    let tenant = context.tenant_id();
+
+    // For whom, and to which client the subject token was given.
+    let Bearer { user_id, holder, given_at } = match subject {
+        SubjectToken::RefreshToken(token) => {
+            by_refresh_token(&mut read, context, client, token, proof, now).await?
+        }
+        SubjectToken::AccessToken(token) => {
+            let keys = app.keys.of(&mut read, tenant, now).await?;
+            by_access_token(&mut read, &keys, context, client, token, now).await?
+        }
+    };
+    let standing = users::standing(&mut read, tenant, &user_id).await?;
+    let standing = standing.ok_or(ExchangeError::UserGone)?;
+    // A user of the same id who came later is somebody else.
+    if given_at.as_seconds() < standing.created_at.as_seconds() {
+        return Err(ExchangeError::UserGone);
+    }
+    if standing.blocked {
+        return Err(ExchangeError::UserBlocked);
+    }
+
+    // Which connection. It must serve the client that the person gave the token to; the Custom API
+    // Client that exchanges it has no people of its own.
+    let found = connections::find_by_name(&mut read, tenant, connection).await?;
+    let connection = found.ok_or(ExchangeError::UnknownConnection)?.connection;
+    if !connection.feeds_vault() {
+        return Err(ExchangeError::ConnectionInactive);
+    }
+    if !connections::serves(&mut read, tenant, &connection.id, &holder).await? {
+        return Err(ExchangeError::ConnectionNotEnabled);
+    }
+
+    // Which account.
+    let accounts =
+        connected_accounts::list_for_connection(&mut read, tenant, &user_id, &connection.id)
+            .await?;
+    let stored = choose(accounts, login_hint.as_deref()).ok_or(ExchangeError::NotConnected)?;
+    if let Some(scope) = scope
+        && !scope.is_subset_of(&stored.account.scopes)
+    {
+        let missing = scope.without(&stored.account.scopes);
+        return Err(ExchangeError::ScopeNotGranted { missing });
+    }
+    Ok(ExchangePermit { share: standing.share, connection, stored })
+}
+
+/// For whom a subject token speaks.
+struct Bearer {
+    user_id: UserId,
+    /// The client that the person gave it to.
+    holder: ClientId,
+    given_at: Timestamp,
+}
+
+/// A refresh token of this client: looked at, never spent.
+async fn by_refresh_token(
+    q: &mut impl Query,
+    context: &Context,
+    client: &AuthenticatedClient,
+    token: &RefreshToken,
+    proof: Option<&DpopBound>,
+    now: Timestamp,
+) -> Result<Bearer, ExchangeError> {
+    let client = client.client();
+    let usable = refresh_grant::find_usable(q, context, client, &token.hashed(), proof, now).await;
+    match usable {
+        Ok(usable) => Ok(Bearer {
+            user_id: usable.user.user_id,
+            holder: client.client_id.clone(),
+            given_at: usable.family.created_at,
+        }),
+        Err(RefreshError::Key(error)) => Err(error.into()),
+        Err(RefreshError::UserGone) => Err(ExchangeError::UserGone),
+        Err(RefreshError::UserBlocked) => Err(ExchangeError::UserBlocked),
+        Err(error) => Err(ExchangeError::RefreshToken(error)),
+    }
+}
+
+/// An access token for the API that this client is. It may be bound to a key of whoever sent it;
+/// the API does not have that key, and shows by its own credentials who it is.
+///
+/// The token outlives what it was given for, so whether its holder may still have such tokens is
+/// asked anew.
+async fn by_access_token(
+    q: &mut impl Query,
+    keys: &TenantKeys,
+    context: &Context,
+    client: &AuthenticatedClient,
+    token: &AccessToken,
+    now: Timestamp,
+) -> Result<Bearer, ExchangeError> {
+    let client = client.client();
+    let (Some(AppType::ResourceServer), Some(api)) =
+        (client.app_type, &client.resource_server_identifier)
+    else {
+        return Err(ExchangeError::NotAResourceServer);
+    };
+    let audience = context.tenant.local_audience(api, &context.base);
+    let verified = access_token::verify(keys, context, token, &audience, now)?;
+    let Subject::User(user_id) = verified.subject else { return Err(ExchangeError::NotAUser) };
+    let holder = clients::find(q, context.tenant_id(), &verified.client_id).await?;
+    let holder = holder.ok_or(ExchangeError::HolderGone)?.client;
+    let server = access::find_resource_server(q, context, &audience).await?;
+    access::allowed_for_user(q, context, &holder, &server).await?;
+    Ok(Bearer { user_id, holder: holder.client_id, given_at: verified.issued_at })
+}
+
+fn choose(stored: Vec<StoredAccount>, login_hint: Option<&str>) -> Option<StoredAccount> {
+    let accounts: Vec<_> = stored.iter().map(|stored| stored.account.clone()).collect();
+    let chosen = ConnectedAccount::choose(&accounts, login_hint)?.id.clone();
+    stored.into_iter().find(|stored| stored.account.id == chosen)
+}
