@@ -5,4 +5,5 @@
 mod attacks;
 mod login;
 mod main_job;
+mod management;
 mod support;

@@ -2,4 +2,5 @@
 
 mod authorization;
 mod login;
+mod management;
 mod redirects;
