@@ -11,6 +11,7 @@ use protocol::oauth::scope::ScopeSet;
 use protocol::secret::AccessToken;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::context::Context;
 use crate::entropy::Entropy;
@@ -94,6 +95,12 @@ struct Claims {
     gty: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation>,
+    /// Never in a token of ours, and never passed over in one that claims to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    /// Likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +108,19 @@ struct Claims {
 enum Audience {
     One(String),
     Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether a token is for `wanted`. Beside `/userinfo` it is for one API at most: with a token
+    /// for two, either could act at the other.
+    fn is(&self, wanted: &str, userinfo: &str) -> bool {
+        let all = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        };
+        let apis = all.iter().filter(|one| *one != userinfo).count();
+        apis <= 1 && all.iter().any(|one| one == wanted)
+    }
 }
 
 /// RFC 9449 §6.1.
@@ -142,6 +162,8 @@ pub fn issue(
         client_id,
         gty: new.grant.map(str::to_owned),
         cnf: new.jkt.map(|jkt| Confirmation { jkt: jkt.clone() }),
+        nbf: None,
+        act: None,
     };
     let token = AccessToken::new(keys.signing_key().sign(typ, &claims)?);
     Ok(IssuedAccessToken { token, expires_in: lifetime })
@@ -225,15 +247,17 @@ pub fn verify(
     };
     let claims: Claims =
         unverified.verify_with(key, &[Algorithm::Rs256], ExpectedTyp::Exactly(typ))?.into_claims();
-    let Claims { iss, sub, aud, iat, exp, jti: _, scope, azp, client_id, gty: _, cnf } = claims;
+    let Claims { iss, sub, aud, iat, exp, jti: _, scope, azp, client_id, gty: _, cnf, nbf, act } =
+        claims;
     if iss != context.issuer() {
         return Err(AccessTokenError::WrongIssuer);
     }
-    let is_audience = match &aud {
-        Audience::One(one) => one == audience,
-        Audience::Many(many) => many.iter().any(|one| one == audience),
-    };
-    if !is_audience {
+    // RFC 8693 §4.1: with `act` somebody else acts for the subject. We give no such token; to pass
+    // the claim over would make the other one the subject.
+    if act.is_some() {
+        return Err(AccessTokenError::NotAnAccessToken);
+    }
+    if !aud.is(audience, &userinfo_audience(&context.base)) {
         return Err(AccessTokenError::WrongAudience);
     }
     let expires_at = Timestamp::from_seconds(exp);
@@ -241,7 +265,9 @@ pub fn verify(
         return Err(AccessTokenError::Expired);
     }
     let issued_at = Timestamp::from_seconds(iat);
-    if issued_at > now.saturating_add(CLOCK_SKEW) {
+    // RFC 7519 §4.1.5: a token is not accepted before `nbf`.
+    let valid_from = nbf.map_or(issued_at, |nbf| issued_at.max(Timestamp::from_seconds(nbf)));
+    if valid_from > now.saturating_add(CLOCK_SKEW) {
         return Err(AccessTokenError::NotYetValid);
     }
     let client_id = azp.or(client_id).ok_or(AccessTokenError::NotAnAccessToken)?;
