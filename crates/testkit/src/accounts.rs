@@ -78,12 +78,22 @@ impl Tenant {
     ) -> Value {
         let persona = connect.persona.clone().unwrap_or_else(|| self.ada());
         let connecting = self.start_connecting(tokens, connect).await;
+        let code = self.consent_to(browser, &connecting, &persona).await;
+        self.complete_connecting(tokens, &connecting, &code).send().await.expect(201).json()
+    }
+
+    /// Takes a connect that has begun to the provider and back; the answer is the `connect_code`.
+    pub async fn consent_to(
+        &self,
+        browser: &Browser,
+        connecting: &Connecting,
+        persona: &Persona,
+    ) -> String {
         let page = browser.open(connecting.url.as_str()).await;
-        let page = browser.walk(page, &persona).await;
+        let page = browser.walk(page, persona).await;
         assert!(page.is_at_application, "the connect did not come back: {page:?}");
         assert_eq!(page.expect_parameter("state"), connecting.state);
-        let code = page.expect_parameter("connect_code");
-        self.complete_connecting(tokens, &connecting, &code).send().await.expect(201).json()
+        page.expect_parameter("connect_code")
     }
 
     /// Begins to connect an account.

@@ -101,6 +101,20 @@ impl Browser {
         panic!("no end of pages: {page:?}")
     }
 
+    /// Answers page after page as a person would, until a redirect leads to a path of the server:
+    /// answers where to, without going there.
+    pub async fn walk_until(&self, mut page: Page, persona: &Persona, path: &str) -> Url {
+        for _ in 0..PAGES_MAX {
+            if page.url.path() == path {
+                return page.url;
+            }
+            let (form, button) = self.answer_to(&page, persona).unwrap();
+            let answer = self.send_form(&form, &form.pressed(&button)).await;
+            page = self.follow_until(form.action, answer, Some(path)).await;
+        }
+        panic!("{path} is never reached: {page:?}")
+    }
+
     /// The value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.cookies.lock().unwrap().value(name).map(str::to_owned)
@@ -152,7 +166,12 @@ impl Browser {
     }
 
     /// Follows redirects within the server and the provider.
-    async fn follow(&self, mut url: Url, mut answer: Answer) -> Page {
+    async fn follow(&self, url: Url, answer: Answer) -> Page {
+        self.follow_until(url, answer, None).await
+    }
+
+    /// The same, and not to a path at which to `stop`.
+    async fn follow_until(&self, mut url: Url, mut answer: Answer, stop: Option<&str>) -> Page {
         for _ in 0..REDIRECTS_MAX {
             let Some(location) = answer.header(LOCATION.as_str()) else {
                 return Page { url, answer, is_at_application: false };
@@ -160,6 +179,9 @@ impl Browser {
             url = url.join(location).unwrap();
             if !self.is_provider(&url) && url.port() != Some(self.world.port) {
                 return Page { url, answer, is_at_application: true };
+            }
+            if stop == Some(url.path()) {
+                return Page { url, answer, is_at_application: false };
             }
             answer = self.get(&url).await;
         }

@@ -66,6 +66,16 @@ impl Emulated {
         self.command(Method::GET, "stats", None).await
     }
 
+    /// How many calls arrived at an endpoint, answered or not, whatever became of them.
+    pub async fn calls_of(&self, endpoint: &str) -> u64 {
+        self.stats().await["requests"][endpoint].as_u64().unwrap_or(0)
+    }
+
+    /// How many refresh tokens it has honoured.
+    pub async fn refreshes(&self) -> u64 {
+        self.stats().await["total"]["refreshes"].as_u64().unwrap()
+    }
+
     /// Every code and token that it ever gave.
     pub async fn tokens(&self) -> Vec<Value> {
         let answer = self.command(Method::GET, "tokens", None).await;
@@ -94,10 +104,20 @@ impl Emulated {
 
     /// Changes how the OpenID provider treats its tokens, from the next one on.
     pub async fn behave(&self, changes: Value) {
-        let mut behaviour = self.command(Method::GET, "behaviours", None).await["oidc"].take();
+        self.behave_as("oidc", changes).await;
+    }
+
+    /// Changes how a flavour treats its tokens, from the next one on.
+    pub async fn behave_as(&self, flavour: &str, changes: Value) {
+        let mut behaviour = self.command(Method::GET, "behaviours", None).await[flavour].take();
         let members = behaviour.as_object_mut().unwrap();
         members.extend(changes.as_object().unwrap().clone());
-        self.command(Method::PUT, "behaviours/oidc", Some(behaviour)).await;
+        self.command(Method::PUT, &format!("behaviours/{flavour}"), Some(behaviour)).await;
+    }
+
+    /// An ID token with these claims, signed with the provider's own key.
+    pub async fn sign_id_token(&self, claims: &Value) -> String {
+        signing_key().await.sign("JWT", claims).unwrap()
     }
 
     async fn command(&self, method: Method, command: &str, body: Option<Value>) -> Value {

@@ -29,6 +29,7 @@ mod accounts;
 mod audit;
 mod browser;
 mod call;
+mod catalogue;
 mod clock;
 mod cookies;
 mod database;

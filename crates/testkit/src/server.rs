@@ -6,11 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::Catalogue;
 use engine::app::{App, Parts};
 use engine::clock::Clock;
 use engine::keys::SigningMaterial;
-use engine::outbound::{Outbound, Reach};
+use engine::outbound::{CALL_TIMEOUT, Outbound, Reach};
 use model::tenant::BaseUrl;
 use strongroom::seed::TENANT;
 use tokio::net::TcpListener;
@@ -18,9 +17,10 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use web::listen::{self, Limits};
 
+use crate::catalogue;
 use crate::clock::ManualClock;
 use crate::database::{Engine, Place};
-use crate::emulated::{self, Emulated};
+use crate::emulated;
 use crate::entropy::SeededEntropy;
 use crate::tenant::Tenant;
 use crate::world::{World, http_client};
@@ -39,13 +39,14 @@ pub struct Builder {
     engine: Engine,
     seed: String,
     limits: Limits,
+    call_timeout: Duration,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         // A short drain: tests end with connections that nobody closes.
         let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
-        Self { engine: Engine::Sqlite, seed: test_name(), limits }
+        Self { engine: Engine::Sqlite, seed: test_name(), limits, call_timeout: CALL_TIMEOUT }
     }
 }
 
@@ -71,11 +72,24 @@ impl Builder {
         self
     }
 
-    /// Starts it: server, provider, tenant.
+    /// For how long a provider may keep the server waiting.
+    #[must_use]
+    pub fn call_timeout(mut self, call_timeout: Duration) -> Self {
+        self.call_timeout = call_timeout;
+        self
+    }
+
+    /// Starts it: provider, server, tenant.
     pub async fn start(self) -> TestServer {
-        let Self { engine, seed, limits } = self;
+        let Self { engine, seed, limits, call_timeout } = self;
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(&seed));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let bases = base_urls(TENANT, port);
+        let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
+        let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
+
         let (place, database) = Place::make(engine).await;
         store::migrate::migrate(&database, clock.now()).await.unwrap();
         let app = App::new(Parts {
@@ -83,17 +97,11 @@ impl Builder {
             kek: engine::kek::ephemeral(&*entropy).unwrap(),
             clock: Arc::<ManualClock>::clone(&clock),
             entropy: Arc::<SeededEntropy>::clone(&entropy),
-            outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
-            catalogue: Catalogue::embedded().unwrap(),
+            outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
+            catalogue: catalogue::of_emulator(&emulator.base_url),
         })
         .await
         .unwrap();
-
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let bases = base_urls(TENANT, port);
-        let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
-        let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
         let stop = CancellationToken::new();
         let router = web::router(Arc::clone(&app)).unwrap();
         tokio::spawn(listen::serve(listener, None, router, limits, stop.clone()));
@@ -121,16 +129,6 @@ impl TestServer {
     /// The clock of everything.
     pub fn clock(&self) -> &ManualClock {
         &self.world.clock
-    }
-
-    /// The application behind the server.
-    pub fn app(&self) -> &Arc<App> {
-        &self.world.app
-    }
-
-    /// The provider.
-    pub fn provider(&self) -> Emulated {
-        Emulated::new(&self.world)
     }
 
     /// The tenant as it is known by its second host, `127.0.0.1`.

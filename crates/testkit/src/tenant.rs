@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::app::App;
 use engine::entropy::Entropy;
 use model::ids::TenantId;
 use model::tenant::BaseUrl;
@@ -13,6 +14,7 @@ use url::Url;
 use crate::browser::{Browser, Persona};
 use crate::call::Call;
 use crate::dpop::DpopKey;
+use crate::emulated::Emulated;
 use crate::server::signing_material;
 use crate::world::World;
 
@@ -105,6 +107,16 @@ impl Tenant {
     /// A DELETE to be made.
     pub fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
+    }
+
+    /// The application behind the server.
+    pub fn app(&self) -> &Arc<App> {
+        &self.world.app
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> Emulated {
+        Emulated::new(&self.world)
     }
 
     /// A browser that nobody has used.
