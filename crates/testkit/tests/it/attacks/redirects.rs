@@ -142,7 +142,7 @@ async fn a01_unknown_clients_and_none_at_all() {
     let attempt = server.attempt(&Login::spa()).url;
     for (client_id, status, text) in [
         ("nobody", 403, "Unknown client."),
-        ("a\0b", 403, "Unknown client."),
+        ("a\u{1}b", 403, "Unknown client."),
         ("", 400, "Missing required parameter: client_id"),
     ] {
         let mut url = attempt.clone();

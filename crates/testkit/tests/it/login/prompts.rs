@@ -110,7 +110,7 @@ async fn a_connection_is_asked_for_by_name() {
 
     // Unknown, and one that is for connecting accounts alone: the same.
     edit_connection(&server, CALENDAR_CONNECTION, |it| it.authentication.active = false).await;
-    for name in ["nowhere", CALENDAR_CONNECTION, "a\0b"] {
+    for name in ["nowhere", CALENDAR_CONNECTION, "a\u{1}b"] {
         let (error, text) = refusal(&server, &by_name(name)).await;
         let expected = ("invalid_request", "the connection was not found");
         assert_eq!((error.as_str(), text.as_str()), expected, "{name}");
