@@ -28,11 +28,16 @@ pub async fn revoke(
     let Some((family, _)) = grants::find(&mut tx, tenant, &token.hashed()).await? else {
         return tx.rollback().await;
     };
-    let is_own = family.authorization.client_id == client.client_id;
-    if !is_own || !grants::revoke_family(&mut tx, tenant, &family.id, now).await? {
+    let event = if family.authorization.client_id != client.client_id {
+        // Told to nobody but the operator: somebody holds a token that is not theirs.
+        let cause = "a client tried to revoke another client's refresh token";
+        Event::new(LogEventKind::Warning, context).describe(cause)
+    } else if grants::revoke_family(&mut tx, tenant, &family.id, now).await? {
+        Event::new(LogEventKind::RefreshTokenRevoked, context)
+    } else {
         return tx.rollback().await;
-    }
-    Event::new(LogEventKind::RefreshTokenRevoked, context)
+    };
+    event
         .client(client)
         .user_id(family.authorization.user_id.as_str())
         .write(app, &mut tx, context, now)

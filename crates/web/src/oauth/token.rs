@@ -25,9 +25,9 @@ use protocol::oauth::parameters::Parameters;
 use protocol::oauth::token::TokenRequest;
 
 use crate::asked::Asked;
-use crate::body::{OAuthBody, sentence};
+use crate::body::OAuthBody;
 use crate::dpop::{self, HeaderError, Target};
-use crate::error::{DPOP_NONCE, OAuthError};
+use crate::error::{Chain, DPOP_NONCE, OAuthError};
 
 /// `POST /oauth/token`
 pub(crate) async fn exchange(
@@ -56,6 +56,8 @@ pub(crate) async fn exchange(
             vault_exchange::exchange(app, asked, client, grant, proof).await
         }
         TokenRequest::Unsupported(name) => {
+            let cause = "the grant type is not supported";
+            note(&app, &asked, failure, client.client().client_id.as_str(), cause).await?;
             let description = format!("Unsupported grant type: {name}");
             Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description))
         }
@@ -88,7 +90,7 @@ pub(super) fn presented_client(
         (Some(_), Some(_)) => return Err(refused("There is more than one Authorization header.")),
     };
     PresentedClient::read(authorization, body)
-        .map_err(|error| OAuthError::new(error.code(), sentence(&error.to_string())))
+        .map_err(|error| OAuthError::new(error.code(), error.to_string()))
 }
 
 /// The client, shown to be who it says.
@@ -102,10 +104,7 @@ pub(super) async fn authenticated(
     match authenticate(app, context, presented, *now).await {
         Ok(client) => Ok(client),
         Err(error) => {
-            let (client_id, cause) = (Some(presented.client_id()), error.to_string());
-            note_refusal(app, context, failure, client_id, &cause, *now)
-                .await
-                .map_err(|error| OAuthError::internal(&error))?;
+            note(app, asked, failure, presented.client_id(), &error.to_string()).await?;
             Err(error.into())
         }
     }
@@ -138,10 +137,20 @@ async fn accepted_proof(
             OAuthError::new(ErrorCode::UseDpopNonce, description).with_header(DPOP_NONCE, nonce)
         );
     }
-    let cause = error.to_string();
-    let client_id = Some(client.client().client_id.as_str());
-    note_refusal(app, &asked.context, failure, client_id, &cause, asked.now)
-        .await
-        .map_err(|error| OAuthError::internal(&error))?;
+    let cause = Chain(&error).to_string();
+    note(app, asked, failure, client.client().client_id.as_str(), &cause).await?;
     Err(error.into())
+}
+
+/// Notes a refusal that comes before any grant is looked at.
+async fn note(
+    app: &App,
+    asked: &Asked,
+    failure: LogEventKind,
+    client_id: &str,
+    cause: &str,
+) -> Result<(), OAuthError> {
+    note_refusal(app, &asked.context, failure, Some(client_id), cause, asked.now)
+        .await
+        .map_err(|error| OAuthError::internal(&error))
 }
