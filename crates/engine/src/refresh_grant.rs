@@ -2,6 +2,7 @@
 //! Auth0's multi-resource refresh tokens.
 
 use model::client::Client;
+use model::connection::Connection;
 use model::grant::{GrantFamily, RefreshTokenRecord, RefreshTokenState};
 use model::ids::GrantFamilyId;
 use model::log_event::LogEventKind;
@@ -11,7 +12,7 @@ use protocol::oauth::scope::ScopeSet;
 use protocol::oauth::token::{GrantType, RefreshTokenGrant};
 use protocol::secret::{Hashed, RefreshToken, kind};
 use protocol::time::Timestamp;
-use store::{Query, StoreError, WriteTx, grants, users};
+use store::{Query, StoreError, WriteTx, connections, grants, users};
 
 use crate::access::{self, Access, AccessError, OFFLINE_ACCESS, OIDC_SCOPES};
 use crate::app::App;
@@ -52,6 +53,9 @@ pub enum RefreshError {
     /// It is bound to another key than the one that made the proof.
     #[error("the refresh token is bound to another key than that of the proof")]
     KeyMismatch,
+    /// No connection by which the person can log in serves the client any more.
+    #[error("no connection of the user lets them log in to the client")]
+    ConnectionClosed,
     /// The person is gone.
     #[error("the user does not exist any more")]
     UserGone,
@@ -115,6 +119,7 @@ pub async fn exchange(
         | RefreshError::Revoked
         | RefreshError::ProofMissing
         | RefreshError::KeyMismatch
+        | RefreshError::ConnectionClosed
         | RefreshError::UserGone
         | RefreshError::UserBlocked
         | RefreshError::AudienceNotAllowed(_)
@@ -231,6 +236,15 @@ pub(crate) async fn find_usable(
     let user = user.ok_or(RefreshError::UserGone)?;
     if user.blocked {
         return Err(RefreshError::UserBlocked);
+    }
+    // Whoever could not log in now is not refreshed either.
+    let serving = connections::list_for_client(q, tenant, &client.client_id).await?;
+    let lets_in = |connection: &Connection| {
+        let mut ways = user.identities.iter().map(|identity| &identity.connection_id);
+        connection.authentication.active && ways.any(|id| *id == connection.id)
+    };
+    if !serving.iter().any(|stored| lets_in(&stored.connection)) {
+        return Err(RefreshError::ConnectionClosed);
     }
     Ok(UsableToken { family, record, user })
 }

@@ -119,6 +119,7 @@ impl From<RefreshError> for OAuthError {
             | RefreshError::Expired
             | RefreshError::Revoked
             | RefreshError::Reused { .. }
+            | RefreshError::ConnectionClosed
             | RefreshError::KeyMismatch
             | RefreshError::UserGone => unknown_refresh_token(),
             RefreshError::ProofMissing => key_not_proven(),
