@@ -15,13 +15,13 @@ use store::connections::StoredConnection;
 use store::{StoreError, WriteTx, clients, connections, sessions, users};
 
 pub use change::{ConnectionChange, NewConnection};
+pub use options::DiscoveryError;
 use options::OptionsRefused;
-pub use options::{CLIENT_SECRET, DiscoveryError};
-use protocol::secret::ClientSecret;
 
 use crate::administrator::Administrator;
 use crate::app::App;
 use crate::change::Change;
+use crate::connection_secret::{self, SecretOptions};
 use crate::context::Context;
 use crate::invalid::Invalid;
 use crate::keys::KeyError;
@@ -133,7 +133,7 @@ pub async fn update(
     options::check_purposes(&stored.connection)?;
     if replaces_options {
         stored.sealed_secret =
-            options::take_secret(&keys, tenant, &mut stored.connection, &*app.entropy)?;
+            connection_secret::take_and_seal(&keys, tenant, &mut stored.connection, &*app.entropy)?;
     }
     connections::update(&mut tx, tenant, &stored).await?;
     replace_clients(&mut tx, context, id, clients).await?;
@@ -205,18 +205,18 @@ pub async fn delete(
     Ok(true)
 }
 
-/// The client secrets of connections, in their order, for an administrator who may read them. The
+/// The secret options of connections, in their order, for an administrator who may read them. The
 /// audit log tells that they were read.
-pub async fn reveal_secrets(
+pub async fn reveal_options(
     app: &App,
     context: &Context,
     by: &Administrator,
     stored: &[StoredConnection],
     now: Timestamp,
-) -> Result<Vec<Option<ClientSecret>>, ConnectionError> {
+) -> Result<Vec<SecretOptions>, ConnectionError> {
     let tenant = context.tenant_id();
     let keys = app.tenant_keys(tenant, now).await?;
-    let opened = stored.iter().map(|stored| options::open_secret(&keys, tenant, stored));
+    let opened = stored.iter().map(|stored| connection_secret::open(&keys, tenant, stored));
     let secrets = opened.collect::<Result<Vec<_>, _>>()?;
     let read = stored.iter().filter(|stored| stored.sealed_secret.is_some());
     let ids: Vec<&str> = read.map(|stored| stored.connection.id.as_str()).collect();
@@ -238,7 +238,8 @@ async fn seal(
 ) -> Result<StoredConnection, KeyError> {
     let tenant = context.tenant_id();
     let keys = app.tenant_keys(tenant, now).await?;
-    let sealed_secret = options::take_secret(&keys, tenant, &mut connection, &*app.entropy)?;
+    let sealed_secret =
+        connection_secret::take_and_seal(&keys, tenant, &mut connection, &*app.entropy)?;
     Ok(StoredConnection { connection, sealed_secret })
 }
 

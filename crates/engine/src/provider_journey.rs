@@ -31,7 +31,7 @@ use url::Url;
 pub use self::fault::{ArrivalCause, ArrivalError, JourneyError};
 use self::luggage::Luggage;
 use crate::app::App;
-use crate::connection_secret;
+use crate::connection_secret::{self, OpenedOptions};
 use crate::context::Context;
 
 /// A journey takes no longer.
@@ -245,22 +245,17 @@ pub async fn resolve_provider(
     stored: &StoredConnection,
     now: Timestamp,
 ) -> Result<Provider, JourneyError> {
-    let StoredConnection { connection, sealed_secret } = stored;
+    let connection = &stored.connection;
     let strategy = match &connection.strategy {
         Strategy::Database => return Err(JourneyError::NotAProvider),
         Strategy::Provider(strategy) => strategy,
     };
-    let secret = match sealed_secret {
-        None => None,
-        Some(sealed) => {
-            let tenant = context.tenant_id();
-            let keys = app.tenant_keys(tenant, now).await?;
-            Some(connection_secret::open(&keys, tenant, &connection.id, sealed)?)
-        }
-    };
+    let keys = app.tenant_keys(context.tenant_id(), now).await?;
+    let OpenedOptions { options, client_secret } =
+        connection_secret::open_options(&keys, context.tenant_id(), stored)?;
     let metadata = discover(app, connection, strategy, now).await?;
-    let options = &connection.options;
-    Ok(Provider::resolve(&app.catalogue, strategy, options, secret, metadata.as_deref())?)
+    let (catalogue, metadata) = (&app.catalogue, metadata.as_deref());
+    Ok(Provider::resolve(catalogue, strategy, &options, client_secret, metadata)?)
 }
 
 async fn discover(

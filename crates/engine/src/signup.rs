@@ -19,7 +19,7 @@ use crate::keys::KeyError;
 use crate::login::{
     Authenticated, Completed, CompletionError, OpenLogin, address_for_signup, completion,
 };
-use crate::passwords::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordError};
+use crate::passwords::{PasswordError, is_acceptable};
 use crate::sessions::Visitor;
 
 /// What a person typed.
@@ -112,7 +112,9 @@ async fn attempt(
     let connection = connection.ok_or(SignupError::Closed)?;
     let NewAccount { email, password } = account;
     let address = address_for_signup(&email).ok_or(SignupError::EmailInvalid)?;
-    check_password(&password)?;
+    if !is_acceptable(&password) {
+        return Err(SignupError::PasswordWeak);
+    }
     let mut tx = app.store.write().await?;
     let may_go_on = attempts::count(&mut tx, context, Attempt::SignUp, now).await?;
     tx.commit().await?;
@@ -139,15 +141,6 @@ async fn attempt(
         .await?;
     let person = Authenticated { user: &user, connection };
     Ok(completion::complete(app, tx, context, visitor, login, person, now).await?)
-}
-
-fn check_password(password: &Password) -> Result<(), SignupError> {
-    let text = password.expose();
-    // A longer password would be cut by other servers; here it is refused.
-    if text.chars().count() < PASSWORD_CHARS_MIN || text.len() > PASSWORD_BYTES_MAX {
-        return Err(SignupError::PasswordWeak);
-    }
-    Ok(())
 }
 
 fn new_user(app: &App, connection: &Connection, address: &str, now: Timestamp) -> User {

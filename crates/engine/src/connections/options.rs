@@ -1,24 +1,17 @@
-//! The options of a connection: checked, completed, and parted from their secret.
+//! The options of a connection: checked and completed.
 
 use connectors::{MetadataError, OptionsError, Provider, Reply, read_metadata};
 use http::{Request, header};
 use model::connection::{Connection, Strategy};
-use model::ids::TenantId;
 use protocol::secret::ClientSecret;
 use serde_json::{Map, Value};
-use store::connections::StoredConnection;
 use url::Url;
-use vault::seal::Sealed;
 
 use crate::app::App;
-use crate::connection_secret;
-use crate::entropy::Entropy;
+use crate::connection_secret::CLIENT_SECRET;
 use crate::invalid::Invalid;
-use crate::keys::{KeyError, TenantKeys};
 use crate::outbound::{Outbound, OutboundError};
 
-/// The option that holds our client secret at the provider.
-pub const CLIENT_SECRET: &str = "client_secret";
 /// The option that keeps the provider's own description of itself.
 const METADATA: &str = "oidc_metadata";
 
@@ -143,31 +136,4 @@ pub(super) fn check_purposes(connection: &Connection) -> Result<(), Invalid> {
         }
         Strategy::Database | Strategy::Provider(_) => Ok(()),
     }
-}
-
-/// Takes the client secret out of the options and seals it.
-pub(super) fn take_secret(
-    keys: &TenantKeys,
-    tenant: &TenantId,
-    connection: &mut Connection,
-    entropy: &dyn Entropy,
-) -> Result<Option<Sealed>, KeyError> {
-    match connection.options.remove(CLIENT_SECRET) {
-        Some(Value::String(secret)) if !secret.is_empty() => {
-            let secret = ClientSecret::new(secret);
-            connection_secret::seal(keys, tenant, &connection.id, &secret, entropy).map(Some)
-        }
-        Some(_) | None => Ok(None),
-    }
-}
-
-/// The client secret of a connection.
-pub(super) fn open_secret(
-    keys: &TenantKeys,
-    tenant: &TenantId,
-    stored: &StoredConnection,
-) -> Result<Option<ClientSecret>, KeyError> {
-    let id = &stored.connection.id;
-    let sealed = stored.sealed_secret.as_ref();
-    sealed.map(|sealed| connection_secret::open(keys, tenant, id, sealed)).transpose()
 }

@@ -1,6 +1,6 @@
 //! Where people come from: the tenant's own users, and the emulated provider.
 
-use engine::connection_secret;
+use engine::connection_secret::{CLIENT_SECRET, take_and_seal};
 use model::connection::{Connection, Purpose, Strategy};
 use model::ids::ClientId;
 use protocol::secret::ClientSecret;
@@ -97,12 +97,13 @@ fn purpose(active: bool) -> Purpose {
 
 fn sealed(
     plot: &Plot<'_>,
-    connection: Connection,
+    mut connection: Connection,
     secret: &ClientSecret,
 ) -> Result<StoredConnection, SeedError> {
     let Plot { app, tenant, keys, tx: _, now: _ } = plot;
-    let sealed = connection_secret::seal(keys, &tenant.id, &connection.id, secret, &*app.entropy)?;
-    Ok(StoredConnection { connection, sealed_secret: Some(sealed) })
+    connection.options.insert(CLIENT_SECRET.to_owned(), json!(secret.expose()));
+    let sealed_secret = take_and_seal(keys, &tenant.id, &mut connection, &*app.entropy)?;
+    Ok(StoredConnection { connection, sealed_secret })
 }
 
 async fn enable<'a>(

@@ -1,6 +1,6 @@
 //! `/connections`: where people come from, and whose tokens the vault keeps.
 //!
-//! Our client secret at a provider (`options.client_secret`) is shown to callers who hold
+//! What is secret among the options (`client_secret`, `customHeaders`) is shown to callers who hold
 //! `read:connections_options`, and to nobody by `read:connections` alone; each time it is shown, the
 //! audit log says so. As Auth0 documents, a change replaces `options` whole: one that leaves the
 //! secret out removes it.

@@ -1,9 +1,9 @@
 //! A connection as it is shown.
 
 use engine::app::App;
-use engine::connections::{CLIENT_SECRET, reveal_secrets};
+use engine::connection_secret::SecretOptions;
+use engine::connections::reveal_options;
 use model::ids::ClientId;
-use protocol::secret::ClientSecret;
 use serde_json::{Map, Value, json};
 use store::connections::{self, StoredConnection};
 
@@ -24,26 +24,27 @@ pub(in crate::management) async fn show_all<P>(
     let tenant = caller.context().tenant_id();
     let secrets = if caller.holds(READ_OPTIONS) && fields.show("options") {
         let (context, by) = (caller.context(), caller.administrator());
-        reveal_secrets(app, context, by, &stored, caller.now()).await?
+        let secrets = reveal_options(app, context, by, &stored, caller.now()).await?;
+        secrets.into_iter().map(SecretOptions::disclose).collect()
     } else {
-        stored.iter().map(|_| None).collect()
+        vec![Map::new(); stored.len()]
     };
     let mut read = app.store.read().await?;
     let mut shown = Vec::with_capacity(stored.len());
-    for (stored, secret) in stored.iter().zip(secrets) {
+    for (stored, secrets) in stored.iter().zip(secrets) {
         let clients = if fields.show("enabled_clients") {
             connections::clients(&mut read, tenant, &stored.connection.id).await?
         } else {
             Vec::new()
         };
-        shown.push(fields.of(show(stored, secret, &clients)?));
+        shown.push(fields.of(show(stored, secrets, &clients)?));
     }
     Ok(shown)
 }
 
 fn show(
     stored: &StoredConnection,
-    secret: Option<ClientSecret>,
+    secrets: Map<String, Value>,
     clients: &[ClientId],
 ) -> Result<Map<String, Value>, ManagementError> {
     let connection = &stored.connection;
@@ -53,8 +54,8 @@ fn show(
     members.entry("is_domain_connection").or_insert(json!(false));
     members.entry("realms").or_insert(json!([connection.name]));
     members.insert("enabled_clients".to_owned(), json!(clients));
-    if let (Some(secret), Some(options)) = (secret, members.get_mut("options")) {
-        options[CLIENT_SECRET] = json!(secret.disclose());
+    if let Some(Value::Object(options)) = members.get_mut("options") {
+        options.extend(secrets);
     }
     Ok(members)
 }
