@@ -118,6 +118,16 @@ async fn the_secret_never_stands_in_the_record() {
     let body = json!({"name": "cage", "strategy": "oidc", "options": options});
     let made = admin.post("connections", &body).await.expect(201).json();
     assert_eq!(made["options"]["client_secret"], "CANARY-provider-secret");
+    let headers = json!({"Authorization": "Basic CANARY"});
+    let options = json!({
+        "client_id": "c", "authorizationURL": "https://idp.example/authorize",
+        "tokenURL": "https://idp.example/token", "customHeaders": headers,
+    });
+    let body = json!({"name": "box", "strategy": "oauth2", "options": options});
+    let made = admin.post("connections", &body).await.expect(201).json();
+    assert_eq!(made["options"]["customHeaders"], headers);
+    let reader = Admin::with(&server, "read:connections").await;
+    assert!(!reader.get("connections").await.expect(200).text().contains("CANARY"));
     let sql = "SELECT COUNT(*) AS n FROM connections WHERE document LIKE '%CANARY%'";
     assert_eq!(count(&server, sql).await, 0);
     let sql = "SELECT COUNT(*) AS n FROM log_events WHERE document LIKE '%CANARY%'";
