@@ -7,9 +7,9 @@ import { scene } from "./harness/scene.mjs";
 const picture = fileURLToPath(new URL("../docs/demo.png", import.meta.url));
 
 scene("the README's picture", {
-  browser: { viewport: { width: 880, height: 940 }, deviceScaleFactor: 2, colorScheme: "light" },
-}, async ({ page, demo }) => {
-  await demo.logIn();
+  browser: { viewport: { width: 1280, height: 720 }, deviceScaleFactor: 2, colorScheme: "light" },
+}, async ({ page, dev, demo }) => {
+  await demo.logIn(dev.users[0]);
   await demo.connect();
   await demo.events();
   await page.screenshot({ path: picture });

@@ -128,8 +128,8 @@ async function handleCallback() {
 
 async function showUser() {
   const user = await auth0.getUser();
-  for (const section of document.querySelectorAll("[data-when]")) {
-    section.hidden = section.dataset.when !== (user ? "logged-in" : "logged-out");
+  for (const part of document.querySelectorAll("[data-when]")) {
+    part.hidden = part.dataset.when !== (user ? "logged-in" : "logged-out");
   }
   byId("user").textContent = user?.email ?? "";
   if (user) await showAccounts();
@@ -141,7 +141,7 @@ async function showAccounts() {
 }
 
 function accountItem({ id, connection, scopes, created_at }) {
-  const since = new Date(created_at).toLocaleString();
+  const since = new Date(created_at).toLocaleDateString([], { dateStyle: "medium" });
   const name = element("span", { title: scopes.join(" ") }, `${connection}, since ${since}`);
   const button = element("button", { className: "disconnect" }, "Disconnect");
   onClick(button, async () => {
@@ -153,7 +153,8 @@ function accountItem({ id, connection, scopes, created_at }) {
 }
 
 function eventItem({ title, start }) {
-  const time = element("time", { dateTime: start }, new Date(start).toLocaleString());
+  const form = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+  const time = element("time", { dateTime: start }, new Date(start).toLocaleString([], form));
   return element("li", {}, time, element("span", {}, title));
 }
 
