@@ -15,7 +15,7 @@ mod serve;
 mod signals;
 mod storage;
 mod tenant;
-mod tls;
+pub mod tls;
 mod wiring;
 
 use std::process::ExitCode;

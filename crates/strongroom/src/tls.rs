@@ -7,7 +7,10 @@ use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// TLS 1.2 and 1.3, HTTP/2 before HTTP/1.1.
-pub(crate) fn server_config(
+///
+/// # Errors
+/// If the key does not fit the certificate.
+pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {

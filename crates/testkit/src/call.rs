@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use form_urlencoded::Serializer;
 use protocol::oauth::client_auth::encode_basic;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
 use reqwest::{Method, Request};
 use serde_json::Value;
 use strongroom::seed::Credentials;
 use url::Url;
 
 use crate::dpop::DpopKey;
+use crate::front::Front;
 use crate::login::Tokens;
 use crate::world::World;
 
@@ -27,6 +30,8 @@ pub struct Call {
     key: Option<DpopKey>,
     access_token: Option<String>,
     is_patient: bool,
+    /// The port of another listener than the URL's.
+    port: Option<u16>,
 }
 
 /// What came back, whole.
@@ -51,6 +56,7 @@ impl Call {
             key: None,
             access_token: None,
             is_patient: true,
+            port: None,
         }
     }
 
@@ -120,6 +126,13 @@ impl Call {
         self
     }
 
+    /// By another listener of the same hosts.
+    pub fn via(mut self, front: &Front) -> Self {
+        self.port = Some(front.port);
+        let authority = self.url.authority().to_owned();
+        self.header(HOST.as_str(), &authority)
+    }
+
     /// Sends it.
     pub async fn send(self) -> Answer {
         let first = self.send_now().await;
@@ -130,7 +143,9 @@ impl Call {
     }
 
     async fn send_now(&self) -> Answer {
-        let mut request = Request::new(self.method.clone(), self.url.clone());
+        let mut url = self.url.clone();
+        url.set_port(self.port.or(url.port())).unwrap();
+        let mut request = Request::new(self.method.clone(), url);
         request.headers_mut().extend(self.headers.clone());
         if let Some(key) = &self.key {
             let token = self.access_token.as_deref();

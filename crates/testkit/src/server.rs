@@ -15,6 +15,7 @@ use strongroom::seed::TENANT;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use vault::keyring::Kek;
 use web::listen::{self, Limits};
 
 use crate::catalogue;
@@ -22,6 +23,7 @@ use crate::clock::ManualClock;
 use crate::database::{Engine, Place};
 use crate::emulated;
 use crate::entropy::SeededEntropy;
+use crate::front::Front;
 use crate::tenant::Tenant;
 use crate::world::{World, http_client};
 
@@ -31,6 +33,8 @@ const OTHER_TENANT: &str = "other";
 pub struct TestServer {
     world: Arc<World>,
     tenant: Tenant,
+    seed: String,
+    limits: Limits,
 }
 
 /// What a server is to be like.
@@ -94,7 +98,7 @@ impl Builder {
         store::migrate::migrate(&database, clock.now()).await.unwrap();
         let app = App::new(Parts {
             store: database,
-            kek: engine::kek::ephemeral(&*entropy).unwrap(),
+            kek: kek(&seed),
             clock: Arc::<ManualClock>::clone(&clock),
             entropy: Arc::<SeededEntropy>::clone(&entropy),
             outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
@@ -111,7 +115,7 @@ impl Builder {
         let world = World { app, clock, entropy, http, emulator, provider, port, place, stop };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
-        TestServer { world, tenant }
+        TestServer { world, tenant, seed, limits }
     }
 }
 
@@ -142,6 +146,26 @@ impl TestServer {
         Tenant::plant(&self.world, OTHER_TENANT, bases).await
     }
 
+    /// Starts another node of the cluster: it shares the database and the keys, and remembers
+    /// nothing of what the first one does.
+    pub async fn another_node(&self) -> Front {
+        let World { app, clock, entropy, emulator, .. } = &*self.world;
+        let app = App::new(Parts {
+            store: app.store.clone(),
+            kek: kek(&self.seed),
+            clock: Arc::<ManualClock>::clone(clock),
+            entropy: Arc::<SeededEntropy>::clone(entropy),
+            outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
+            catalogue: catalogue::of_emulator(&emulator.base_url),
+        });
+        Front::plain(&app.await.unwrap(), self.limits).await
+    }
+
+    /// Lets the same node listen with TLS too.
+    pub async fn with_tls(&self) -> Front {
+        Front::tls(&self.world.app, self.limits).await
+    }
+
     /// The folder with the database's files, on SQLite.
     pub fn database_folder(&self) -> Option<&Path> {
         self.world.place.folder()
@@ -154,6 +178,11 @@ impl Deref for TestServer {
     fn deref(&self) -> &Tenant {
         &self.tenant
     }
+}
+
+/// The key-encryption key of a cluster: the same for each of its nodes.
+fn kek(seed: &str) -> Kek {
+    engine::kek::ephemeral(&SeededEntropy::new(&format!("{seed} KEK"))).unwrap()
 }
 
 /// The keys that every tenant of this process signs with: making them takes longer than a test.
