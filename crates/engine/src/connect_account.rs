@@ -22,7 +22,7 @@ use model::connection::Connection;
 use model::ids::UserId;
 use model::log_event::LogEventKind;
 use protocol::jose::jwk::Thumbprint;
-use protocol::oauth::pkce::CodeChallenge;
+use protocol::oauth::pkce::{CodeChallenge, PkceError};
 use protocol::oauth::redirect_uri::RedirectUri;
 use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{AuthSession, BrowserToken, ConnectCode, Ticket};
@@ -103,12 +103,18 @@ pub enum ConnectError {
     /// The ticket, the session or the browser's way back is unknown, over, or another browser's.
     #[error("the transaction is unknown, has ended, or is another browser's")]
     Ended,
+    /// The ticket was taken by another browser, or has brought this one back already.
+    #[error("the link was taken before, by another browser or to its end")]
+    Taken,
     /// Somebody else is logged in in this browser.
     #[error("the link belongs to another user than the one who is logged in")]
     ForeignLink,
-    /// The completion comes from another person, client or key, or the code or verifier is wrong.
+    /// The completion comes from another person, client or key, or the code is wrong.
     #[error("the completion does not fit the beginning: {0}")]
     Mismatch(&'static str),
+    /// The verifier is missing, or not what the challenge was made of.
+    #[error("the completion does not fit the beginning: {0}")]
+    Verifier(PkceError),
     /// The way to the provider cannot be taken.
     #[error(transparent)]
     Journey(#[from] JourneyError),
@@ -158,8 +164,10 @@ pub async fn begin(
         }
         Err(
             error @ (ConnectError::Ended
+            | ConnectError::Taken
             | ConnectError::ForeignLink
             | ConnectError::Mismatch(_)
+            | ConnectError::Verifier(_)
             | ConnectError::Journey(_)
             | ConnectError::Tokenset(_)
             | ConnectError::Stored(_)),
@@ -299,7 +307,11 @@ pub async fn deny(
 ) -> Result<String, ConnectError> {
     let (transaction, ..) = find_open(app, context, ticket, browser, person, now).await?;
     bind(app, context, &transaction, browser).await?;
-    let why = Failure { code: "access_denied", description: "The user denied the request." };
+    let why = Failure {
+        code: "access_denied",
+        description: "The user denied the request.",
+        cause: "access was denied on our page",
+    };
     failed(app, context, browser, &transaction.id, &why, now).await
 }
 
@@ -318,17 +330,32 @@ async fn find_open(
     let mut read = app.store.read().await?;
     let (ticket, browser) = (ticket.hashed(), browser.hashed());
     let found = connect_transactions::find_by_ticket(&mut read, tenant, &ticket, &browser, now);
-    let transaction = found.await?.ok_or(ConnectError::Ended)?;
+    let Some(transaction) = found.await? else {
+        // A ticket that is nobody's is not noted: strangers could fill the log.
+        let taken = connect_transactions::find_taken(&mut read, tenant, &ticket, now).await?;
+        let transaction = taken.ok_or(ConnectError::Ended)?;
+        return Err(noted(app, context, &transaction, ConnectError::Taken, now).await?);
+    };
     if person.is_some_and(|person| *person != transaction.user_id) {
-        let why = ConnectError::ForeignLink;
-        connect_failed(context, &transaction, &why.to_string()).commit(app, context, now).await?;
-        return Err(why);
+        return Err(noted(app, context, &transaction, ConnectError::ForeignLink, now).await?);
     }
     let stored = connections::find(&mut read, tenant, &transaction.connection_id).await?;
     let stored = stored.filter(|stored| stored.connection.connected_accounts.active);
     let stored = stored.ok_or(ConnectError::Ended)?;
     let remembered = serde_json::from_str(&transaction.request)?;
     Ok((transaction, stored, remembered))
+}
+
+/// Notes why a browser may not go on. The transaction stays for the one that may.
+async fn noted(
+    app: &App,
+    context: &Context,
+    transaction: &ConnectTransaction,
+    why: ConnectError,
+    now: Timestamp,
+) -> Result<ConnectError, StoreError> {
+    connect_failed(context, transaction, &why.to_string()).commit(app, context, now).await?;
+    Ok(why)
 }
 
 /// Makes the transaction this browser's and sends it to the provider.
@@ -419,6 +446,8 @@ pub struct Failure<'a> {
     pub code: &'a str,
     /// One sentence.
     pub description: &'a str,
+    /// For the operator.
+    pub cause: &'a str,
 }
 
 /// Step 3, where it did not work. Ends the transaction; answers where to send the browser.
@@ -431,12 +460,18 @@ pub async fn failed(
     now: Timestamp,
 ) -> Result<String, ConnectError> {
     let mut tx = app.store.write().await?;
-    let (transaction, remembered) =
-        find_for_browser(&mut tx, context, transaction_id, browser, now).await?;
+    let found = find_for_browser(&mut tx, context, transaction_id, browser, now).await;
+    if let Err(ConnectError::Ended) = &found {
+        Event::new(LogEventKind::AccountConnectFailed, context)
+            .describe(why.cause)
+            .write(app, &mut tx, context, now)
+            .await?;
+        tx.commit().await?;
+        return Err(ConnectError::Ended);
+    }
+    let (transaction, remembered) = found?;
     connect_transactions::delete(&mut tx, context.tenant_id(), &transaction.id).await?;
-    connect_failed(context, &transaction, why.description)
-        .write(app, &mut tx, context, now)
-        .await?;
+    connect_failed(context, &transaction, why.cause).write(app, &mut tx, context, now).await?;
     tx.commit().await?;
     let mut answer = vec![("error", why.code), ("error_description", why.description)];
     answer.extend(remembered.state.as_deref().map(|state| ("state", state)));

@@ -11,7 +11,7 @@ use protocol::secret::AccessToken;
 use protocol::time::Timestamp;
 use store::{StoreError, clients, users};
 
-use crate::access_token::{self, AccessTokenError, Subject};
+use crate::access_token::{self, AccessTokenError, Subject, VerifiedAccessToken};
 use crate::app::App;
 use crate::audit::Event;
 use crate::context::Context;
@@ -40,6 +40,37 @@ impl AccountCaller {
     /// The key that the token is bound to.
     pub fn jkt(&self) -> Option<&Thumbprint> {
         self.jkt.as_ref()
+    }
+}
+
+/// What is asked of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// To look at one's accounts and connections.
+    Look,
+    /// To begin or to complete a connect.
+    Connect,
+    /// To disconnect an account.
+    Disconnect,
+}
+
+impl Operation {
+    /// The scope that it needs.
+    fn scope(self) -> &'static str {
+        match self {
+            Self::Look => "read:me:connected_accounts",
+            Self::Connect => "create:me:connected_accounts",
+            Self::Disconnect => "delete:me:connected_accounts",
+        }
+    }
+
+    /// As what its refusal is noted; who may not even look has changed nothing.
+    fn refusal(self) -> Option<LogEventKind> {
+        match self {
+            Self::Look => None,
+            Self::Connect => Some(LogEventKind::AccountConnectFailed),
+            Self::Disconnect => Some(LogEventKind::AccountDeleteFailed),
+        }
     }
 }
 
@@ -78,6 +109,30 @@ impl From<StoreError> for AccountCallerError {
     }
 }
 
+impl AccountCallerError {
+    /// Whether the refusal is to be noted. What we have not signed is anybody's: strangers could fill
+    /// the log. A proof that came again has been noted where it was found.
+    fn is_noted(&self) -> bool {
+        match self {
+            Self::Token(AccessTokenError::NotOurs(_) | AccessTokenError::UnknownKey)
+            | Self::Replayed
+            | Self::Key(_) => false,
+            Self::Token(
+                AccessTokenError::WrongIssuer
+                | AccessTokenError::WrongAudience
+                | AccessTokenError::Expired
+                | AccessTokenError::NotYetValid
+                | AccessTokenError::NotAnAccessToken,
+            )
+            | Self::Binding
+            | Self::NotAUser
+            | Self::UserGone
+            | Self::ClientGone
+            | Self::ScopeMissing(_) => true,
+        }
+    }
+}
+
 /// Lets a request through.
 pub async fn authorize(
     app: &App,
@@ -85,14 +140,50 @@ pub async fn authorize(
     token: &AccessToken,
     scheme: TokenType,
     proof: Option<FreshProof>,
+    operation: Operation,
+    now: Timestamp,
+) -> Result<AccountCaller, AccountCallerError> {
+    let keys = app.tenant_keys(context.tenant_id(), now).await?;
+    let audience = SystemApi::MyAccount.audience(&context.base);
+    let mut refusal = operation.refusal().map(|kind| Event::new(kind, context));
+    let error = match access_token::verify(&keys, context, token, &audience, now) {
+        Ok(verified) => {
+            refusal = refusal.map(|event| about(event, &verified));
+            match let_through(app, context, verified, scheme, proof, operation.scope(), now).await {
+                Ok(caller) => return Ok(caller),
+                Err(error) => error,
+            }
+        }
+        Err(error) => error.into(),
+    };
+    if let Some(event) = refusal
+        && error.is_noted()
+    {
+        event.describe(error.to_string()).commit(app, context, now).await?;
+    }
+    Err(error)
+}
+
+/// The event with the client and the person of a token.
+fn about(event: Event, token: &VerifiedAccessToken) -> Event {
+    let event = event.client_id(Some(token.client_id.as_str()));
+    match &token.subject {
+        Subject::User(user_id) => event.user_id(user_id.as_str()),
+        Subject::Client(_) => event,
+    }
+}
+
+async fn let_through(
+    app: &App,
+    context: &Context,
+    verified: VerifiedAccessToken,
+    scheme: TokenType,
+    proof: Option<FreshProof>,
     scope: &'static str,
     now: Timestamp,
 ) -> Result<AccountCaller, AccountCallerError> {
     let tenant = context.tenant_id();
     let mut read = app.store.read().await?;
-    let keys = app.keys.of(&mut read, tenant, now).await?;
-    let audience = SystemApi::MyAccount.audience(&context.base);
-    let verified = access_token::verify(&keys, context, token, &audience, now)?;
     check_binding(verified.jkt.as_ref(), scheme, proof.as_ref())?;
     let Subject::User(user_id) = verified.subject else {
         return Err(AccountCallerError::NotAUser);

@@ -4,13 +4,15 @@
 //!    the provider's authorization endpoint, with `state`, `nonce` and a PKCE challenge of its own.
 //! 2. The person agrees at the provider, which sends the browser to our one callback address.
 //! 3. [`arrive`] consumes the row. Whatever is wrong with the answer is found before its code is
-//!    spent: another browser, another issuer (RFC 9207), an error, a repeated parameter.
+//!    spent: another browser, another issuer (RFC 9207), an error, a repeated parameter, and that
+//!    nobody waits for it any more.
 //! 4. It redeems the code, verifies the ID token, reads the account, and says what the journey was
 //!    for. What comes of that is for whoever sent the browser.
 
 mod fault;
 mod luggage;
 mod redemption;
+mod stray;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,9 +167,13 @@ pub async fn arrive(
     let stored = find_connection(app, context, &record).await;
     let connection = stored.as_ref().ok().map(|stored| Box::new(stored.connection.clone()));
     let failed = |cause| ArrivalError { purpose: Some(purpose.clone()), connection, cause };
-    let ended = match stored {
-        Ok(stored) => redeem(app, context, stored, &record, &state, parameters, now).await,
-        Err(cause) => Err(cause),
+    let ended = match (stored, stray::is_awaited(app, context, browser, &purpose, now).await) {
+        (Ok(stored), Ok(true)) => {
+            redeem(app, context, stored, &record, &state, parameters, now).await
+        }
+        (Ok(_), Ok(false)) => Err(ArrivalCause::NotAwaited),
+        (Err(cause), _) => Err(cause),
+        (Ok(_), Err(error)) => Err(error.into()),
     };
     match ended {
         Ok((connection, provider, redeemed)) => {
@@ -196,7 +202,10 @@ async fn consume(
     let tenant = context.tenant_id();
     let record = provider_states::consume(&mut tx, tenant, &state, &browser.hashed(), now).await?;
     tx.commit().await?;
-    Ok((state, record.ok_or(ArrivalCause::UnknownState)?))
+    match record {
+        Some(record) => Ok((state, record)),
+        None => Err(stray::without_journey(app, context, &state, now).await?),
+    }
 }
 
 async fn find_connection(

@@ -70,6 +70,21 @@ pub async fn find_by_ticket(
     q.row(sql, args).await?.as_ref().map(from_row).transpose()
 }
 
+/// The transaction of a ticket that some browser has taken already: whose it is that
+/// [`find_by_ticket`] hides.
+pub async fn find_taken(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    ticket: &Hashed<kind::Ticket>,
+    now: Timestamp,
+) -> Result<Option<ConnectTransaction>> {
+    let sql = "SELECT id, user_id, client_id, connection_id, request, account, sealed_tokens, \
+        expires_at FROM connect_transactions \
+        WHERE tenant = $1 AND ticket_hash = $2 AND expires_at > $3 AND browser_hash IS NOT NULL";
+    let args = vec![tenant.into(), ticket.into(), now.into()];
+    q.row(sql, args).await?.as_ref().map(from_row).transpose()
+}
+
 /// Binds a transaction to the browser that took its ticket. The first browser wins.
 pub async fn bind_browser(
     tx: &mut WriteTx,

@@ -65,3 +65,16 @@ pub async fn consume(
     })
     .transpose()
 }
+
+/// What a browser was sent for with a state that another one brings, as the engine wrote it.
+pub async fn purpose_of(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    state: &Hashed<kind::LoginState>,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    let sql = "SELECT purpose FROM provider_states \
+        WHERE tenant = $1 AND state_hash = $2 AND expires_at > $3";
+    let row = q.row(sql, vec![tenant.into(), state.into(), now.into()]).await?;
+    row.map(|row| row.text("purpose").map(str::to_owned)).transpose()
+}

@@ -62,11 +62,12 @@ impl PageError {
     /// A connect that does not go on; `provider` is what the person knows the provider as.
     pub(crate) fn connecting(error: &ConnectError, provider: &str) -> Self {
         let problem = match error {
-            ConnectError::Ended => ConnectProblem::Expired,
+            ConnectError::Ended | ConnectError::Taken => ConnectProblem::Expired,
             ConnectError::ForeignLink => ConnectProblem::ForeignLink,
             ConnectError::NoConnection(_)
             | ConnectError::RedirectUri
             | ConnectError::Mismatch(_)
+            | ConnectError::Verifier(_)
             | ConnectError::Journey(_) => ConnectProblem::Rejected,
             ConnectError::Tokenset(_) | ConnectError::Stored(_) => return Self::internal(error),
         };

@@ -106,10 +106,8 @@ fn check_completion(
     }
     let challenge = remembered.code_challenge.as_deref().map(CodeChallenge::parse).transpose();
     let challenge = challenge.or(Err(ConnectError::Mismatch("the code_challenge")))?;
-    match pkce::redeem(challenge.as_ref(), code_verifier.as_ref()) {
-        Ok(_) => Ok(()),
-        Err(_) => mismatch("the code_verifier"),
-    }
+    let proven = pkce::redeem(challenge.as_ref(), code_verifier.as_ref());
+    proven.map(|_| ()).map_err(ConnectError::Verifier)
 }
 
 /// Moves what waited into the vault.

@@ -49,10 +49,15 @@ pub struct ArrivalError {
 /// Why a browser came back with nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ArrivalCause {
-    /// No browser was sent with this state, or another one, or it took too long, or it has come
-    /// back before.
+    /// No browser was sent with this state, or it took too long, or it has come back before.
     #[error("the state is not one that this browser was sent with")]
     UnknownState,
+    /// Another browser was sent with this state. It stays good for that one.
+    #[error("another browser was sent with this state")]
+    OtherBrowser,
+    /// What the browser was sent for has ended, or has its answer already.
+    #[error("nobody waits for this answer any more")]
+    NotAwaited,
     /// The connection was deleted meanwhile.
     #[error("the connection does not exist any more")]
     ConnectionGone,
@@ -118,6 +123,8 @@ impl ArrivalCause {
                 | AccountFault::SubjectMismatch => false,
             },
             Self::UnknownState
+            | Self::OtherBrowser
+            | Self::NotAwaited
             | Self::ConnectionGone
             | Self::Callback(_)
             | Self::Request(_)

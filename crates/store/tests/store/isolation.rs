@@ -171,6 +171,8 @@ async fn of_flows(q: &mut impl Query, t: &TenantId) -> Vec<String> {
         format!("{:?}", authorization_codes::peek(q, t, &hashed("code")).await.unwrap()),
         format!("{:?}", for_browser.unwrap()),
         format!("{:?}", by_ticket.unwrap()),
+        format!("{:?}", connect_transactions::find_taken(q, t, &ticket, at(1)).await.unwrap()),
+        format!("{:?}", provider_states::purpose_of(q, t, &state, at(1)).await.unwrap()),
         format!("{:?}", grants::find(q, t, &hashed("refresh")).await.unwrap()),
     ]
 }

@@ -104,6 +104,10 @@ async fn a_provider_state_is_for_its_browser_and_its_time() {
             let found = provider_states::consume(&mut tx, &tenant, state, browser, at(now)).await;
             assert!(found.unwrap().is_none(), "{now}");
         }
+        for (now, expected) in [(59, Some(record.purpose.as_str())), (60, None)] {
+            let purpose = provider_states::purpose_of(&mut tx, &tenant, &state, at(now)).await;
+            assert_eq!(purpose.unwrap().as_deref(), expected);
+        }
         let found = provider_states::consume(&mut tx, &tenant, &state, &own, at(59)).await;
         let found = found.unwrap().unwrap();
         assert_eq!(found.connection_id, record.connection_id);
@@ -235,6 +239,8 @@ async fn a_connect_transaction_belongs_to_the_first_browser() {
                 connect_transactions::find_for_browser(&mut tx, &tenant, "ct1", browser, at(59));
             assert!(early.await.unwrap().is_none());
         }
+        let taken = connect_transactions::find_taken(&mut tx, &tenant, &ticket, at(1)).await;
+        assert!(taken.unwrap().is_none());
         for (browser, bound) in [(&own, true), (&own, true), (&other, false)] {
             let outcome = connect_transactions::bind_browser(&mut tx, &tenant, "ct1", browser);
             assert_eq!(outcome.await.unwrap(), bound);
@@ -250,6 +256,12 @@ async fn a_connect_transaction_belongs_to_the_first_browser() {
         let forged = hashed("forged");
         let found = connect_transactions::find_by_ticket(&mut tx, &tenant, &forged, &own, at(1));
         assert!(found.await.unwrap().is_none());
+        for (ticket, now, expected) in
+            [(&ticket, 59, true), (&ticket, 60, false), (&forged, 1, false)]
+        {
+            let taken = connect_transactions::find_taken(&mut tx, &tenant, ticket, at(now)).await;
+            assert_eq!(taken.unwrap().is_some(), expected, "{now}");
+        }
     })
     .await;
 }

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Json;
 use engine::accounts;
 use engine::app::App;
+use engine::my_account::Operation;
 use model::connected_account::ConnectedAccount;
 use model::ids::ConnectedAccountId;
 use protocol::time::Timestamp;
@@ -63,7 +64,7 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<AccountList>, AccountError> {
     let target = Target { method: "GET", path: PATH };
-    let caller = caller(&app, &asked, &headers, target, "read:me:connected_accounts").await?;
+    let caller = caller(&app, &asked, &headers, target, Operation::Look).await?;
     let (page, wanted) = read_query(query.as_deref().unwrap_or_default())?;
     let mut read = app.store.read().await.map_err(|error| AccountError::internal(&error))?;
     let tenant = asked.context.tenant_id();
@@ -112,7 +113,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, AccountError> {
     let path = format!("{PATH}/{id}");
     let target = Target { method: "DELETE", path: &path };
-    let caller = caller(&app, &asked, &headers, target, "delete:me:connected_accounts").await?;
+    let caller = caller(&app, &asked, &headers, target, Operation::Disconnect).await?;
     let is_id = id.strip_prefix("cac_").is_some_and(|rest| {
         !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });

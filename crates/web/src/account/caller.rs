@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use engine::app::App;
 use engine::dpop::{NoncePolicy, ProofError};
-use engine::my_account::{AccountCaller, AccountCallerError, authorize};
+use engine::my_account::{AccountCaller, AccountCallerError, Operation, authorize};
 use protocol::oauth::answer::TokenType;
 
 use super::error::{AccountError, Kind};
@@ -11,13 +11,13 @@ use crate::asked::Asked;
 use crate::bearer::{self, NoToken, PresentedToken};
 use crate::dpop::{self, HeaderError, Target};
 
-/// The caller of an operation that needs `scope`.
+/// The caller of an operation.
 pub(super) async fn caller(
     app: &App,
     asked: &Asked,
     headers: &HeaderMap,
     target: Target<'_>,
-    scope: &'static str,
+    operation: Operation,
 ) -> Result<AccountCaller, AccountError> {
     let PresentedToken { scheme, token } = bearer::presented(headers).map_err(no_token)?;
     let proof = match scheme {
@@ -30,7 +30,7 @@ pub(super) async fn caller(
         }
     };
     let Asked { context, now } = asked;
-    authorize(app, context, &token, scheme, proof, scope, *now)
+    authorize(app, context, &token, scheme, proof, operation, *now)
         .await
         .map_err(|error| refused(error, scheme))
 }

@@ -9,6 +9,7 @@ use axum::response::Json;
 use connectors::CONNECT_PARAMETERS;
 use engine::app::App;
 use engine::connect_account::{self, Begun, Completion, ConnectError, ConnectRequest};
+use engine::my_account::Operation;
 use protocol::oauth::pkce::{CodeChallenge, parse_verifier};
 use protocol::oauth::scope::{Scope, ScopeSet};
 use protocol::secret::{AuthSession, ConnectCode, Disclosed, kind};
@@ -21,8 +22,6 @@ use super::error::{AccountError, Kind};
 use super::payload::Payload;
 use crate::asked::Asked;
 use crate::dpop::Target;
-
-const SCOPE: &str = "create:me:connected_accounts";
 
 #[derive(Serialize)]
 pub(crate) struct Started {
@@ -45,7 +44,7 @@ pub(crate) async fn start(
     body: Bytes,
 ) -> Result<(StatusCode, Json<Started>), AccountError> {
     let target = Target { method: "POST", path: "me/v1/connected-accounts/connect" };
-    let caller = caller(&app, &asked, &headers, target, SCOPE).await?;
+    let caller = caller(&app, &asked, &headers, target, Operation::Connect).await?;
     let request = read_request(Payload::read(&headers, &body)?)?;
     let Asked { context, now } = &asked;
     let begun = connect_account::begin(&app, context, &caller, request, *now).await?;
@@ -130,7 +129,7 @@ pub(crate) async fn complete(
     body: Bytes,
 ) -> Result<(StatusCode, Json<AccountView>), AccountError> {
     let target = Target { method: "POST", path: "me/v1/connected-accounts/complete" };
-    let caller = caller(&app, &asked, &headers, target, SCOPE).await?;
+    let caller = caller(&app, &asked, &headers, target, Operation::Connect).await?;
     let completion = read_completion(Payload::read(&headers, &body)?)?;
     let Asked { context, now } = &asked;
     let account = connect_account::complete(&app, context, &caller, completion, *now).await?;
@@ -167,9 +166,17 @@ impl From<ConnectError> for AccountError {
                 Kind::InvalidRequest,
                 "The redirect_uri is not registered for the client.",
             ),
-            ConnectError::Ended | ConnectError::ForeignLink | ConnectError::Mismatch(_) => {
+            ConnectError::Ended
+            | ConnectError::Taken
+            | ConnectError::ForeignLink
+            | ConnectError::Mismatch(_) => {
                 Self::new(Kind::SessionNotFound, "Invalid or expired session")
             }
+            // Only who fits in everything else comes so far.
+            ConnectError::Verifier(_) => Self::new(
+                Kind::InvalidRequest,
+                "The code_verifier does not fit the code_challenge.",
+            ),
             error @ (ConnectError::Journey(_)
             | ConnectError::Tokenset(_)
             | ConnectError::Stored(_)) => Self::internal(&error),

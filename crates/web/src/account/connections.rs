@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Json;
 use engine::app::App;
 use engine::connect_account::configured_scopes;
+use engine::my_account::Operation;
 use model::connection::Connection;
 use serde::Serialize;
 use store::connections;
@@ -47,7 +48,7 @@ pub(crate) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<ConnectionList>, AccountError> {
     let target = Target { method: "GET", path: "me/v1/connected-accounts/connections" };
-    let caller = caller(&app, &asked, &headers, target, "read:me:connected_accounts").await?;
+    let caller = caller(&app, &asked, &headers, target, Operation::Look).await?;
     let mut read = app.store.read().await.map_err(|error| AccountError::internal(&error))?;
     let (tenant, client_id) = (asked.context.tenant_id(), &caller.client().client_id);
     let stored = connections::list_for_client(&mut read, tenant, client_id).await;

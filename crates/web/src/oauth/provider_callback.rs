@@ -12,6 +12,7 @@ use engine::provider_journey::{self, Arrival, ArrivalCause, ArrivalError, Journe
 use engine::provider_login::{self, ProviderLoginError};
 use protocol::time::Timestamp;
 
+use crate::error::Chain;
 use crate::page::{After, Desk, redirect};
 use crate::page_error::{PageError, RequestProblem};
 use crate::visitor::Visitor;
@@ -104,9 +105,9 @@ async fn failed(
                 .map_err(|error| login_error(&error))
         }
         Some(JourneyPurpose::Connect { transaction_id }) => {
-            tracing::info!(%cause, "an account was not connected");
             let provider = connection.as_deref().map_or("", |connection| connection.label());
-            let (browser, why) = (visitor.browser(), connect_failure(&cause));
+            let told = Chain(&cause).to_string();
+            let (browser, why) = (visitor.browser(), connect_failure(&cause, &told));
             connect_account::failed(app, context, browser, &transaction_id, &why, now)
                 .await
                 .map(Ended::Connected)
@@ -134,8 +135,8 @@ fn login_error(error: &ProviderLoginError) -> PageError {
     }
 }
 
-/// What the application is told.
-fn connect_failure(cause: &ArrivalCause) -> Failure<'static> {
+/// What the application is told, and what the operator.
+fn connect_failure<'a>(cause: &ArrivalCause, told: &'a str) -> Failure<'a> {
     let (code, description) = if cause.is_denial() {
         ("access_denied", "The user denied the request.")
     } else if cause.is_passing() {
@@ -143,5 +144,5 @@ fn connect_failure(cause: &ArrivalCause) -> Failure<'static> {
     } else {
         ("server_error", "The provider's answer was not accepted.")
     };
-    Failure { code, description }
+    Failure { code, description, cause: told }
 }
