@@ -107,17 +107,27 @@ async fn make_database(server: &str) -> (Place, String) {
     let name = unique_name();
     // A process that was killed may have had the same number.
     command(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-    command(server, &format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+    // A locale whose order is not that of the bytes, if the server has one (15 and later can).
+    let plain = format!("CREATE DATABASE {name} TEMPLATE template0");
+    let english = format!("{plain} LOCALE_PROVIDER icu ICU_LOCALE 'en-US'");
+    if try_command(server, &english).await.is_err() {
+        command(server, &plain).await;
+    }
     let (host, _) = server.rsplit_once('/').unwrap();
     (Place::Server(format!("{host}/{name}")), name)
 }
 
 async fn command(server: &str, sql: &str) {
-    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
+    try_command(server, sql).await.unwrap();
+}
+
+async fn try_command(server: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(server, NoTls).await?;
     let connection = tokio::spawn(connection);
-    client.batch_execute(sql).await.unwrap();
+    let outcome = client.batch_execute(sql).await;
     drop(client);
-    connection.await.unwrap().unwrap();
+    connection.await.unwrap()?;
+    outcome
 }
 
 fn unique_name() -> String {
