@@ -12,6 +12,9 @@ use super::answer;
 use crate::asked::Unaddressed;
 use crate::error::Chain;
 
+/// Words of a request stand in a message no longer, in characters.
+const QUOTED_CHARS_MAX: usize = 300;
+
 /// What can be wrong with a request, in the published names where there are any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
@@ -108,14 +111,16 @@ impl ManagementError {
     pub(super) fn invalid_body(property: &str, why: &str) -> Self {
         let place =
             if property.is_empty() { String::new() } else { format!(" on property {property}") };
-        Self::new(Code::InvalidBody, format!("Payload validation error: '{why}'{place}."))
+        let message = format!("Payload validation error: '{}'{}.", short(why), short(&place));
+        Self::new(Code::InvalidBody, message)
     }
 
     /// A query string that is not what it should be.
     pub(super) fn invalid_query(parameter: &str, why: &str) -> Self {
         let place =
             if parameter.is_empty() { String::new() } else { format!(" on property {parameter}") };
-        Self::new(Code::InvalidQueryString, format!("Query validation error: '{why}'{place}."))
+        let message = format!("Query validation error: '{}'{place}.", short(why));
+        Self::new(Code::InvalidQueryString, message)
     }
 
     /// The caller may not do this.
@@ -129,6 +134,14 @@ impl ManagementError {
     pub(super) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(cause = %Chain(cause), "a request could not be served");
         Self::new(Code::Unavailable, "The service is temporarily unavailable.").caused_by(cause)
+    }
+}
+
+/// What a request names wrongly is repeated to it, and in the audit log, though not at any length.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(QUOTED_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
@@ -213,5 +226,24 @@ impl IntoResponse for ManagementError {
         }
         response.extensions_mut().insert(Refusal { why: cause.unwrap_or(message) });
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_repeats_no_more_than_fits_on_a_line() {
+        let check = |why: &str, expected: usize| {
+            let error = ManagementError::invalid_body("", why);
+            assert_eq!(
+                error.message.chars().count(),
+                "Payload validation error: ''.".len() + expected
+            );
+        };
+        check("x", 1);
+        check(&"ä".repeat(QUOTED_CHARS_MAX), QUOTED_CHARS_MAX);
+        check(&"ä".repeat(1_000_000), QUOTED_CHARS_MAX + 1);
     }
 }
