@@ -109,6 +109,14 @@ export class Demo {
   }
 }
 
+/** As if the demo had been configured so. */
+export async function configure(context, demo, changes) {
+  await context.route(new URL("config.json", demo).href, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
+  });
+}
+
 /** On Strongroom's page that asks whoever brings a connect link and is not logged in. */
 export async function answerConnectPage(page, answer) {
   await page.click(`button[name=action][value=${answer}]`);

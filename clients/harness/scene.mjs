@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
 import { openContext, sharedBrowser, takePictures, watch } from "./browser.mjs";
-import { Demo } from "./demo.mjs";
+import { Demo, configure } from "./demo.mjs";
 import { startDev } from "./dev.mjs";
 import { Emulator } from "./emulator.mjs";
 
@@ -45,7 +45,7 @@ export function scene(name, options, act) {
       const context = await openContext(await sharedBrowser(), options.browser);
       contexts.push(context);
       watch(context, problems, options.expected);
-      if (options.cache) await keepTokensIn(context, dev.demo, options.cache);
+      if (options.cache) await configure(context, dev.demo, { cacheLocation: options.cache });
       return new Demo(await context.newPage(), dev, emulator, person);
     }
 
@@ -69,12 +69,4 @@ function hire(count) {
   const emails = Array.from({ length: count }, (_, index) => `person-${first + index}@strongroom.test`);
   cast.push(...emails);
   return emails;
-}
-
-/** As if the demo had been configured so. */
-async function keepTokensIn(context, demo, cacheLocation) {
-  await context.route(new URL("config.json", demo).href, async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, json: { ...(await response.json()), cacheLocation } });
-  });
 }

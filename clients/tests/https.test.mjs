@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 
 import { beginLogin, startApplication } from "../harness/application.mjs";
 import { launch, openContext, takePictures, watch } from "../harness/browser.mjs";
-import { Demo, fillLogin } from "../harness/demo.mjs";
+import { Demo, configure, fillLogin } from "../harness/demo.mjs";
 import { startDev } from "../harness/dev.mjs";
 import { Emulator } from "../harness/emulator.mjs";
 import { fetchTrusting, switchesFor } from "../harness/trust.mjs";
@@ -38,7 +38,7 @@ test("Node trusts the server by the announced CA, and not without it", async () 
   assert.equal(refused, "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
 });
 
-visit("a login under the host's name keeps its cookies to that host and to TLS", async ({ context, page, application }) => {
+visit("a login under the host's name keeps its cookies to that host and to TLS", {}, async ({ context, page, application }) => {
   const { callback } = application;
   const login = beginLogin({ issuer: dev.issuer, clientId: dev.clients.spa.client_id, callback });
   await page.goto(login.url);
@@ -56,7 +56,7 @@ visit("a login under the host's name keeps its cookies to that host and to TLS",
   assert.deepEqual(await redeemed(login, page), { iss: dev.issuer, email: dev.users[0].email });
 });
 
-visit("a login through the provider comes back to the host's name", async ({ page, application, emulator }) => {
+visit("a login through the provider comes back to the host's name", {}, async ({ page, application, emulator }) => {
   const { callback } = application;
   const login = beginLogin({ issuer: dev.issuer, clientId: dev.clients.spa.client_id, callback });
   await page.goto(login.url);
@@ -68,7 +68,18 @@ visit("a login through the provider comes back to the host's name", async ({ pag
   assert.deepEqual(await redeemed(login, page), { iss: dev.issuer, email });
 });
 
-visit("plain http on localhost stays, with a session of its own", async ({ context, page, emulator }) => {
+// The demo is at home at plain http and its policy allows no other issuer; its API neither.
+visit("the SDK logs in and connects under the host's name", { bypassCSP: true }, async ({ context, page, emulator }) => {
+  await configure(context, dev.demo, { issuer: dev.issuer });
+  const demo = new Demo(page, dev, emulator, dev.users[0]);
+  await demo.logIn();
+  await demo.connect();
+  assert.equal(await demo.accounts().count(), 1);
+  await demo.disconnect();
+  await demo.logOut();
+});
+
+visit("plain http on localhost stays, with a session of its own", {}, async ({ context, page, emulator }) => {
   const demo = new Demo(page, dev, emulator, dev.users[0]);
   await demo.logIn();
   await demo.connect();
@@ -79,10 +90,10 @@ visit("plain http on localhost stays, with a session of its own", async ({ conte
 });
 
 /** A test with a browser profile of its own. */
-function visit(name, act) {
+function visit(name, options, act) {
   test(name, { timeout: TEST_TIMEOUT_MS }, async () => {
     const application = await startApplication();
-    const context = await openContext(browser);
+    const context = await openContext(browser, options);
     try {
       const problems = [];
       watch(context, problems);
