@@ -139,6 +139,19 @@ impl WriteTx {
         Ok(changed)
     }
 
+    /// Runs a statement of which nothing needs to be known but that it worked; that, the commit
+    /// tells. SQLite's writer then need not wait for us between the two.
+    pub async fn append(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<()> {
+        let mut engine = self.take()?;
+        refuse_nul(&args)?;
+        match &mut engine {
+            WriteEngine::Sqlite(tx) => tx.append(sql, args)?,
+            WriteEngine::Postgres(tx) => drop(tx.execute(sql, &args).await?),
+        }
+        self.0 = Some(engine);
+        Ok(())
+    }
+
     /// Runs the statements of a migration.
     pub(crate) async fn run_script(&mut self, sql: &'static str) -> Result<()> {
         let mut engine = self.take()?;

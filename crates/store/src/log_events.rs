@@ -6,7 +6,7 @@ use model::log_event::{LogEvent, LogEventKind};
 use crate::db::{Query, Row, WriteTx};
 use crate::{Result, StoreError};
 
-/// Adds an event.
+/// Adds an event. That it worked, the commit tells.
 pub async fn insert(tx: &mut WriteTx, tenant: &TenantId, event: &LogEvent) -> Result<()> {
     let sql = "INSERT INTO log_events (tenant, log_id, at, type, user_id, document) \
         VALUES ($1, $2, $3, $4, $5, $6)";
@@ -18,8 +18,7 @@ pub async fn insert(tx: &mut WriteTx, tenant: &TenantId, event: &LogEvent) -> Re
         event.detail.user_id.as_deref().into(),
         serde_json::to_string(&event.detail)?.into(),
     ];
-    tx.execute(sql, args).await?;
-    Ok(())
+    tx.append(sql, args).await
 }
 
 /// The event of an id.

@@ -90,6 +90,11 @@ impl Transaction {
         self.ask(|reply| Command::Run { sql, args, reply }).await
     }
 
+    /// Runs a statement without waiting for it.
+    pub(super) fn append(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<()> {
+        self.send(Command::Append { sql, args })
+    }
+
     pub(super) async fn run_script(&mut self, sql: &'static str) -> Result<()> {
         self.ask(|reply| Command::Script { sql, reply }).await
     }
@@ -106,11 +111,16 @@ impl Transaction {
         command: impl FnOnce(oneshot::Sender<Result<T>>) -> Command,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).map_err(ended)?;
-        if let Some(commands) = self.unqueued.take() {
-            self.writes.send(Job::new(commands)).map_err(stopped)?;
-        }
+        self.send(command(reply))?;
         answer.await.map_err(ended)?
+    }
+
+    fn send(&mut self, command: Command) -> Result<()> {
+        self.commands.send(command).map_err(ended)?;
+        match self.unqueued.take() {
+            Some(commands) => self.writes.send(Job::new(commands)).map_err(stopped),
+            None => Ok(()),
+        }
     }
 }
 

@@ -66,7 +66,10 @@ async fn events_come_back_and_are_paged_by_the_bytes_of_their_ids() {
         assert_eq!(ids(&page), ["1"]);
 
         let mut tx = database.write().await.unwrap();
-        let twin = log_events::insert(&mut tx, &tenant, &first).await;
+        let twin = match log_events::insert(&mut tx, &tenant, &first).await {
+            Ok(()) => tx.commit().await,
+            Err(error) => Err(error),
+        };
         assert!(twin.unwrap_err().is_duplicate());
     })
     .await;

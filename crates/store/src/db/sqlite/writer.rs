@@ -33,9 +33,23 @@ pub(super) struct Job {
 }
 
 pub(super) enum Command {
-    Run { sql: &'static str, args: Vec<Arg>, reply: oneshot::Sender<Result<Outcome>> },
-    Script { sql: &'static str, reply: oneshot::Sender<Result<()>> },
-    Commit { reply: oneshot::Sender<Result<()>> },
+    Run {
+        sql: &'static str,
+        args: Vec<Arg>,
+        reply: oneshot::Sender<Result<Outcome>>,
+    },
+    /// A statement whose failure shows at the commit.
+    Append {
+        sql: &'static str,
+        args: Vec<Arg>,
+    },
+    Script {
+        sql: &'static str,
+        reply: oneshot::Sender<Result<()>>,
+    },
+    Commit {
+        reply: oneshot::Sender<Result<()>>,
+    },
 }
 
 impl Writer {
@@ -82,9 +96,20 @@ impl Writer {
             job.refuse(&reason(&error));
             return None;
         }
+        let mut failed = None;
         loop {
             // An owner that hung up wants no answer.
             match job.commands.recv_timeout(self.idle_max) {
+                Ok(Command::Run { reply, .. }) if failed.is_some() => {
+                    let _ = reply.send(Err(StoreError::TransactionFailed));
+                }
+                Ok(Command::Commit { reply }) if failed.is_some() => {
+                    let _ = reply.send(Err(failed.take().unwrap_or(StoreError::TransactionFailed)));
+                    break;
+                }
+                Ok(Command::Append { sql, args }) => {
+                    failed = failed.or_else(|| statement::run(&self.connection, sql, &args).err());
+                }
                 Ok(Command::Run { sql, args, reply }) => {
                     let _ = reply.send(statement::run(&self.connection, sql, &args));
                 }
@@ -162,6 +187,8 @@ impl Job {
             Ok(Command::Script { reply, .. } | Command::Commit { reply }) => {
                 drop(reply.send(Err(refusal())));
             }
+            // Its commit comes next, or never.
+            Ok(Command::Append { .. }) => self.refuse(reason),
             Err(_) => {}
         }
     }
