@@ -1,6 +1,6 @@
 //! Login through a provider: the browser is sent there and comes back as somebody.
 //!
-//! 1. [`leave`] sends the browser, from the login page or straight from `/authorize`.
+//! 1. `leave` sends the browser, from the login page or straight from `/authorize`.
 //! 2. [`returned`] takes the account that came back. Its user is the one with this identity, the
 //!    connection and the provider's subject, or a new one. Nobody is ever found by e-mail address:
 //!    a provider's word about an address is no proof of who somebody is *here*.

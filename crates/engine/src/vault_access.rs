@@ -1,6 +1,6 @@
 //! The Token Vault's exchange: one of our tokens against the provider's access token.
 //!
-//! 1. [`permit::authorize_exchange`] decides, for every kind of subject token, whether this client may act
+//! 1. `permit::authorize_exchange` decides, for every kind of subject token, whether this client may act
 //!    for this person on this connection, and on which account.
 //! 2. [`vault::refresh::next_step`] says what to do with the tokenset.
 //! 3. [`crate::vault_refresh`] renews it where that is the step.

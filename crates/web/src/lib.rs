@@ -1,6 +1,6 @@
 //! Every HTTP surface of Strongroom.
 //!
-//! Floor 5. A surface is a module: [`oauth`] (login and tokens), [`account`] (My Account),
+//! Floor 5. A surface is a module: `oauth` (login and tokens), `account` (My Account),
 //! `management`, [`pages`] (what people see). None of them imports another; what they share stands
 //! beside them. A handler turns bytes into typed input, asks `engine`, and turns the outcome into
 //! bytes again; it holds no SQL and decides nothing.
