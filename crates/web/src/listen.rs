@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -213,6 +214,10 @@ async fn answer(
     peer: SocketAddr,
     limits: Limits,
 ) -> Result<Response, Infallible> {
+    // RFC 9110 §15.5.14: what announces itself as too large is not waited for.
+    if request.body().size_hint().lower() > limits.body_bytes_max as u64 {
+        return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    }
     request.extensions_mut().insert(ConnectInfo(peer));
     match tokio::time::timeout(limits.request_timeout, router.oneshot(request)).await {
         Ok(response) => response,
