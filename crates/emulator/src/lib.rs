@@ -36,6 +36,7 @@
 //! | `drop` | if `after_commit` | nothing: the connection closes |
 //! | `malformed` | yes | the first half of the body |
 //! | `edit` | yes | the answer without `omit` and with the members of `set` |
+//! | `bloated` | yes | the answer with a member of `bytes` bytes (16 MiB at most) |
 //!
 //! Time and randomness come from [`Config`]; state lives in memory.
 

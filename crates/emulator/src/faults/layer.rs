@@ -21,6 +21,9 @@ use crate::flavour::Flavour;
 use crate::form::Form;
 use crate::token::answer::Wire;
 
+/// No answer is bloated by more.
+const BLOAT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Where a layer stands.
 #[derive(Clone)]
 pub(crate) struct Site {
@@ -125,7 +128,8 @@ fn instead(site: &Site, effect: &Effect, headers: &HeaderMap) -> Option<Response
         Effect::None {}
         | Effect::Drop { after_commit: true }
         | Effect::Malformed {}
-        | Effect::Edit { .. } => None,
+        | Effect::Edit { .. }
+        | Effect::Bloated { .. } => None,
     }
 }
 
@@ -134,12 +138,11 @@ async fn changed(response: Response, effect: &Effect) -> Response {
     match effect {
         Effect::Drop { after_commit: true } => dropped(),
         Effect::Malformed {} => rewritten(response, |body| body[..body.len() / 2].to_vec()).await,
-        Effect::Edit { omit, set } => {
-            let is_json = crate::form::has_content_type(response.headers(), "application/json");
-            rewritten(response, |body| {
-                if is_json { edited_json(body, omit, set) } else { edited_form(body, omit, set) }
-            })
-            .await
+        Effect::Edit { omit, set } => edited(response, omit, set).await,
+        Effect::Bloated { bytes } => {
+            let padding = "x".repeat((*bytes).min(BLOAT_BYTES_MAX));
+            let set = Map::from_iter([("padding".to_owned(), json!(padding))]);
+            edited(response, &[], &set).await
         }
         Effect::None {}
         | Effect::Drop { after_commit: false }
@@ -147,6 +150,14 @@ async fn changed(response: Response, effect: &Effect) -> Response {
         | Effect::RateLimited { .. }
         | Effect::Error { .. } => response,
     }
+}
+
+async fn edited(response: Response, omit: &[String], set: &Map<String, Value>) -> Response {
+    let is_json = crate::form::has_content_type(response.headers(), "application/json");
+    rewritten(response, |body| {
+        if is_json { edited_json(body, omit, set) } else { edited_form(body, omit, set) }
+    })
+    .await
 }
 
 fn dropped() -> Response {

@@ -114,6 +114,8 @@ pub(crate) enum Effect {
         #[serde(default)]
         set: serde_json::Map<String, serde_json::Value>,
     },
+    /// The call takes effect, and the answer has one more member, of so many bytes.
+    Bloated { bytes: usize },
 }
 
 impl Default for Effect {

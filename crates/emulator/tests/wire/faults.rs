@@ -81,7 +81,7 @@ async fn fixed_answers_rate_limits_and_oauth_errors() {
 }
 
 #[tokio::test]
-async fn answers_can_be_malformed_or_edited() {
+async fn answers_can_be_malformed_edited_or_bloated() {
     let world = rotating().await;
     let tokens = world.connect("ada", CALENDAR_SCOPE).await;
     world.fault(json!({ "endpoint": "refresh", "effect": { "kind": "malformed" } })).await;
@@ -98,6 +98,12 @@ async fn answers_can_be_malformed_or_edited() {
     let answer = world.refresh(&tokens.text("refresh_token")).await.json();
     assert!(answer.get("refresh_token").is_none());
     assert_eq!((&answer["scope"], &answer["expires_in"]), (&json!("openid"), &json!("3600")));
+
+    let effect = json!({ "kind": "bloated", "bytes": 2_000_000 });
+    world.fault(json!({ "endpoint": "userinfo", "effect": effect })).await;
+    let token = tokens.text("access_token");
+    let answer = world.get_with("/userinfo", &token).await;
+    assert_eq!((answer.status, answer.body.len() > 2_000_000), (200, true));
 }
 
 #[tokio::test]
