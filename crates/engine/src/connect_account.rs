@@ -103,8 +103,8 @@ pub enum ConnectError {
     /// The ticket, the session or the browser's way back is unknown, over, or another browser's.
     #[error("the transaction is unknown, has ended, or is another browser's")]
     Ended,
-    /// The ticket was taken by another browser, or has brought this one back already.
-    #[error("the link was taken before, by another browser or to its end")]
+    /// Another browser has taken the ticket.
+    #[error("the link was taken by another browser")]
     Taken,
     /// Somebody else is logged in in this browser.
     #[error("the link belongs to another user than the one who is logged in")]
@@ -332,8 +332,8 @@ async fn find_open(
     let found = connect_transactions::find_by_ticket(&mut read, tenant, &ticket, &browser, now);
     let Some(transaction) = found.await? else {
         // A ticket that is nobody's is not noted: strangers could fill the log.
-        let taken = connect_transactions::find_taken(&mut read, tenant, &ticket, now).await?;
-        let transaction = taken.ok_or(ConnectError::Ended)?;
+        let taken = connect_transactions::find_taken(&mut read, tenant, &ticket, &browser, now);
+        let transaction = taken.await?.ok_or(ConnectError::Ended)?;
         return Err(noted(app, context, &transaction, ConnectError::Taken, now).await?);
     };
     if person.is_some_and(|person| *person != transaction.user_id) {

@@ -70,18 +70,18 @@ pub async fn find_by_ticket(
     q.row(sql, args).await?.as_ref().map(from_row).transpose()
 }
 
-/// The transaction of a ticket that some browser has taken already: whose it is that
-/// [`find_by_ticket`] hides.
+/// The transaction of a ticket that another browser has taken: what [`find_by_ticket`] hides.
 pub async fn find_taken(
     q: &mut impl Query,
     tenant: &TenantId,
     ticket: &Hashed<kind::Ticket>,
+    browser: &Hashed<kind::BrowserToken>,
     now: Timestamp,
 ) -> Result<Option<ConnectTransaction>> {
     let sql = "SELECT id, user_id, client_id, connection_id, request, account, sealed_tokens, \
         expires_at FROM connect_transactions \
-        WHERE tenant = $1 AND ticket_hash = $2 AND expires_at > $3 AND browser_hash IS NOT NULL";
-    let args = vec![tenant.into(), ticket.into(), now.into()];
+        WHERE tenant = $1 AND ticket_hash = $2 AND expires_at > $4 AND browser_hash <> $3";
+    let args = vec![tenant.into(), ticket.into(), browser.into(), now.into()];
     q.row(sql, args).await?.as_ref().map(from_row).transpose()
 }
 

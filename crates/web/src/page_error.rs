@@ -62,8 +62,8 @@ impl PageError {
     /// A connect that does not go on; `provider` is what the person knows the provider as.
     pub(crate) fn connecting(error: &ConnectError, provider: &str) -> Self {
         let problem = match error {
-            ConnectError::Ended | ConnectError::Taken => ConnectProblem::Expired,
-            ConnectError::ForeignLink => ConnectProblem::ForeignLink,
+            ConnectError::Ended => ConnectProblem::Expired,
+            ConnectError::ForeignLink | ConnectError::Taken => ConnectProblem::ForeignLink,
             ConnectError::NoConnection(_)
             | ConnectError::RedirectUri
             | ConnectError::Mismatch(_)

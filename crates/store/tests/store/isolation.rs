@@ -166,12 +166,14 @@ async fn of_flows(q: &mut impl Query, t: &TenantId) -> Vec<String> {
     let (state, browser, ticket) = (hashed("state"), hashed("browser"), hashed("ticket"));
     let for_browser = connect_transactions::find_for_browser(q, t, "ct1", &browser, at(1)).await;
     let by_ticket = connect_transactions::find_by_ticket(q, t, &ticket, &browser, at(1)).await;
+    let other = hashed("another browser");
+    let taken = connect_transactions::find_taken(q, t, &ticket, &other, at(1)).await;
     vec![
         format!("{:?}", login_states::find(q, t, &state, &browser, at(1)).await.unwrap()),
         format!("{:?}", authorization_codes::peek(q, t, &hashed("code")).await.unwrap()),
         format!("{:?}", for_browser.unwrap()),
         format!("{:?}", by_ticket.unwrap()),
-        format!("{:?}", connect_transactions::find_taken(q, t, &ticket, at(1)).await.unwrap()),
+        format!("{:?}", taken.unwrap()),
         format!("{:?}", provider_states::purpose_of(q, t, &state, at(1)).await.unwrap()),
         format!("{:?}", grants::find(q, t, &hashed("refresh")).await.unwrap()),
     ]

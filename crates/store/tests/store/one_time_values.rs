@@ -239,8 +239,8 @@ async fn a_connect_transaction_belongs_to_the_first_browser() {
                 connect_transactions::find_for_browser(&mut tx, &tenant, "ct1", browser, at(59));
             assert!(early.await.unwrap().is_none());
         }
-        let taken = connect_transactions::find_taken(&mut tx, &tenant, &ticket, at(1)).await;
-        assert!(taken.unwrap().is_none());
+        let taken = connect_transactions::find_taken(&mut tx, &tenant, &ticket, &other, at(1));
+        assert!(taken.await.unwrap().is_none());
         for (browser, bound) in [(&own, true), (&own, true), (&other, false)] {
             let outcome = connect_transactions::bind_browser(&mut tx, &tenant, "ct1", browser);
             assert_eq!(outcome.await.unwrap(), bound);
@@ -256,11 +256,15 @@ async fn a_connect_transaction_belongs_to_the_first_browser() {
         let forged = hashed("forged");
         let found = connect_transactions::find_by_ticket(&mut tx, &tenant, &forged, &own, at(1));
         assert!(found.await.unwrap().is_none());
-        for (ticket, now, expected) in
-            [(&ticket, 59, true), (&ticket, 60, false), (&forged, 1, false)]
-        {
-            let taken = connect_transactions::find_taken(&mut tx, &tenant, ticket, at(now)).await;
-            assert_eq!(taken.unwrap().is_some(), expected, "{now}");
+        for (ticket, browser, now, expected) in [
+            (&ticket, &other, 59, true),
+            (&ticket, &own, 59, false),
+            (&ticket, &other, 60, false),
+            (&forged, &other, 1, false),
+        ] {
+            let taken =
+                connect_transactions::find_taken(&mut tx, &tenant, ticket, browser, at(now));
+            assert_eq!(taken.await.unwrap().is_some(), expected, "{now}");
         }
     })
     .await;
