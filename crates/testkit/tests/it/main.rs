@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod attacks;
+mod checks;
+mod forge;
 mod login;
 mod main_job;
 mod management;
+mod scene;
+mod seed;
+mod steps;
 mod support;

@@ -1,6 +1,10 @@
 //! Attacks by number, a file for each kind.
 
 mod authorization;
+mod connect;
+mod dpop;
 mod login;
 mod management;
 mod redirects;
+mod token_endpoint;
+mod vault_exchange;

@@ -1,0 +1,6 @@
+//! The Token Vault's exchange: whose tokens, by which client, for which subject token.
+
+mod answers;
+mod clients;
+mod isolation;
+mod subjects;
