@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 mod dev;
+mod hardening;
 mod process;
 mod refusals;
 mod serve;

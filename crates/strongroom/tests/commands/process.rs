@@ -1,7 +1,7 @@
 //! The binary as a child process.
 
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -56,6 +56,17 @@ impl Dev {
         self.announced.pointer(path).and_then(Value::as_str).unwrap()
     }
 
+    /// What the system knows of it, by the name of a file in `/proc/<pid>`.
+    pub(crate) fn proc(&self, file: &str) -> Vec<u8> {
+        std::fs::read(format!("/proc/{}/{file}", self.child.id().unwrap())).unwrap()
+    }
+
+    /// Sends SIGABRT; how it ended.
+    pub(crate) async fn abort(mut self) -> ExitStatus {
+        signal(&self.child, Signal::ABORT);
+        self.child.wait().await.unwrap()
+    }
+
     /// Sends SIGTERM; the exit code, and what was printed after the line.
     pub(crate) async fn stop(mut self) -> (Option<i32>, String) {
         terminate(&self.child);
@@ -68,8 +79,12 @@ impl Dev {
 
 /// Sends SIGTERM.
 pub(crate) fn terminate(child: &Child) {
+    signal(child, Signal::TERM);
+}
+
+fn signal(child: &Child, signal: Signal) {
     let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
-    kill_process(pid.unwrap(), Signal::TERM).unwrap();
+    kill_process(pid.unwrap(), signal).unwrap();
 }
 
 /// A client that trusts one more authority and finds every name on this machine.

@@ -5,6 +5,7 @@
 mod attacks;
 mod checks;
 mod forge;
+mod frames;
 mod login;
 mod main_job;
 mod management;
@@ -12,3 +13,4 @@ mod scene;
 mod seed;
 mod steps;
 mod support;
+mod wire;

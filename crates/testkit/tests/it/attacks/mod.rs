@@ -3,6 +3,7 @@
 mod authorization;
 mod connect;
 mod dpop;
+mod http;
 mod login;
 mod management;
 mod redirects;

@@ -1,0 +1,81 @@
+//! A156: headers by which a proxy would tell of its client are anybody's word: nothing is built on
+//! them.
+
+use model::log_event::LogEventKind;
+use testkit::{Call, Connect, Login, TestServer};
+
+use crate::steps::token_request;
+
+const SPOOFED: [(&str, &str); 16] = [
+    ("x-forwarded-for", "203.0.113.7"),
+    ("x_forwarded_for", "203.0.113.7"),
+    ("x-forwarded-host", "evil.example"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-port", "443"),
+    ("x-forwarded-server", "evil.example"),
+    ("x-forwarded-prefix", "/evil"),
+    ("x-real-ip", "203.0.113.7"),
+    ("x-host", "evil.example"),
+    ("x-original-host", "evil.example"),
+    ("client-ip", "203.0.113.7"),
+    ("true-client-ip", "203.0.113.7"),
+    ("cf-connecting-ip", "203.0.113.7"),
+    ("auth0-forwarded-for", "203.0.113.7"),
+    ("forwarded", "for=203.0.113.7;host=evil.example;proto=https"),
+    ("connection", "x-forwarded-for, authorization"),
+];
+
+fn spoofed(call: Call) -> Call {
+    SPOOFED.into_iter().fold(call, |call, (name, value)| call.header(name, value))
+}
+
+#[tokio::test]
+async fn a156_documents_and_links_come_from_configuration() {
+    let server = TestServer::start().await;
+    for path in ["/.well-known/openid-configuration", "/.well-known/jwks.json"] {
+        let plain = server.get(path).send().await.expect(200);
+        let answer = spoofed(server.get(path)).send().await.expect(200);
+        assert_eq!(answer.text(), plain.text(), "{path}");
+    }
+    let attempt = server.attempt(&Login::spa().with("prompt", "none"));
+    let path = format!("/authorize?{}", attempt.url.query().unwrap());
+    let answer = spoofed(server.get(&path)).send().await.expect(302);
+    assert!(!answer.location().contains("evil"), "{answer:?}");
+
+    let tokens = server.log_in(&server.browser(), &Login::spa()).await;
+    let mine = server.my_account_tokens(&tokens).await;
+    let begun = server.start_connecting(&mine, &Connect::calendar()).await;
+    let body = serde_json::json!({
+        "connection": "calendar", "redirect_uri": begun.redirect_uri, "state": "x",
+    });
+    let call = server.post("/me/v1/connected-accounts/connect").access(&mine).json(&body);
+    let answer = spoofed(call).send().await.expect(201);
+    assert!(answer.member("connect_uri").starts_with(server.issuer()));
+}
+
+/// Neither the log nor the count of attempts takes a client's word for where it is.
+#[tokio::test]
+async fn a156_a_peer_is_where_it_is() {
+    let server = TestServer::start().await;
+    let web = &server.seeded().web;
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", web.client_id.as_str()),
+        ("client_secret", "guess"),
+        ("refresh_token", "guess"),
+    ];
+    spoofed(token_request(&server, &fields)).send().await.expect(401);
+    let event = server.latest_event(LogEventKind::RefreshExchangeFailed).await;
+    assert_eq!(event.detail.ip.as_deref(), Some("127.0.0.1"));
+    assert_eq!(event.detail.hostname.as_deref(), Some(server.url("/").authority()));
+}
+
+/// RFC 9110 §7.6.1 lets a client name headers for a proxy to drop; there is none here, so a name
+/// changes nothing.
+#[tokio::test]
+async fn a156_a_client_drops_no_header_of_ours() {
+    let server = TestServer::start().await;
+    let tokens = server.log_in(&server.browser(), &Login::spa()).await;
+    let call = server.get("/userinfo").bearer(&tokens.access_token);
+    call.header("connection", "authorization, host").send().await.expect(200);
+}
