@@ -1,5 +1,7 @@
 //! The exchange against a token endpoint on this machine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};

@@ -346,7 +346,7 @@ mod tests {
             token_lifetime: 60,
             ..RefreshTokenSettings::default()
         };
-        assert_eq!(settings.absolute_lifetime(), Some(Duration::from_secs(60)));
+        assert_eq!(settings.absolute_lifetime(), Some(Duration::from_mins(1)));
         assert_eq!(settings.idle_lifetime(), None);
     }
 

@@ -129,7 +129,7 @@ impl Connection {
 mod tests {
     use super::*;
 
-    fn connection(strategy: &str, options: Value) -> Connection {
+    fn connection(strategy: &str, options: &Value) -> Connection {
         serde_json::from_value(serde_json::json!({
             "id": "con_1", "name": "calendar", "strategy": strategy, "options": options,
         }))
@@ -139,21 +139,21 @@ mod tests {
     #[test]
     fn the_older_switch_feeds_the_vault() {
         let on = serde_json::json!({"federated_connections_access_tokens": {"active": true}});
-        assert!(connection("oidc", on).feeds_vault());
-        assert!(!connection("oidc", serde_json::json!({})).feeds_vault());
+        assert!(connection("oidc", &on).feeds_vault());
+        assert!(!connection("oidc", &serde_json::json!({})).feeds_vault());
     }
 
     #[test]
     fn user_ids_of_connections_sharing_a_strategy_cannot_collide() {
         let none = serde_json::json!({});
-        assert_eq!(connection("oauth2", none.clone()).user_id("7"), "oauth2|calendar|7");
-        assert_eq!(connection("github", none.clone()).user_id("7"), "github|7");
-        assert_eq!(connection("auth0", none).user_id("7"), "auth0|7");
+        assert_eq!(connection("oauth2", &none).user_id("7"), "oauth2|calendar|7");
+        assert_eq!(connection("github", &none).user_id("7"), "github|7");
+        assert_eq!(connection("auth0", &none).user_id("7"), "auth0|7");
     }
 
     #[test]
     fn a_new_connection_serves_login_and_no_accounts() {
-        let connection = connection("github", serde_json::json!({}));
+        let connection = connection("github", &serde_json::json!({}));
         assert!(connection.authentication.active && !connection.connected_accounts.active);
     }
 }

@@ -96,7 +96,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
     const LIFETIMES: Lifetimes =
-        Lifetimes { margin: Duration::from_secs(60), assumed: Duration::from_secs(600) };
+        Lifetimes { margin: Duration::from_mins(1), assumed: Duration::from_mins(10) };
 
     fn at(seconds: i64) -> AccessExpiry {
         AccessExpiry::At(Timestamp::from_seconds(seconds))

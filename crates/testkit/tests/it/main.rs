@@ -1,6 +1,7 @@
 //! The product over the wire, a module for each subject, in one binary.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![expect(clippy::type_complexity, reason = "a table of cases is read once, where it stands")]
 
 mod attacks;
 mod checks;

@@ -139,7 +139,7 @@ async fn a82_nothing_of_a_providers_refusal_reaches_the_caller() {
         says(&answer, refusal);
         assert!(!format!("{answer:?}").contains(canary), "{answer:?}");
         let events = server.log_events().await;
-        let log = events.iter().map(|event| format!("{event:?}")).collect::<String>();
+        let log = format!("{events:?}");
         assert!(!log.contains(canary));
         for secret in secrets(server, "").await {
             assert!(!log.contains(&secret), "the log holds a token");

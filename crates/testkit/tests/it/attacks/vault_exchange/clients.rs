@@ -118,7 +118,7 @@ async fn a76_a_connection_that_does_not_serve_is_as_good_as_none() {
         let calendar = on(CALENDAR_CONNECTION);
         let activate = async |active| {
             edit_connection(server, CALENDAR_CONNECTION, |it| {
-                it.connected_accounts.active = active
+                it.connected_accounts.active = active;
             })
             .await;
         };

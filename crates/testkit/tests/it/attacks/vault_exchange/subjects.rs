@@ -42,7 +42,7 @@ async fn a78_an_access_token_ends_to_the_second() {
     let expires_at = server.claims_of(&scene.ada.tokens.access_token)["exp"].as_i64().unwrap();
     let now = server.app().now().as_seconds();
     let left = u64::try_from(expires_at - now).unwrap();
-    server.clock().advance(Duration::from_secs(left) - Duration::from_secs(1));
+    server.clock().advance(Duration::from_secs(left - 1));
     scene.is_intact().await;
     server.clock().advance(Duration::from_secs(1));
     let cause = "subject token: the token has expired";
