@@ -78,7 +78,7 @@ mod tests {
         for refresh in [None, Some("rt")] {
             let read = Tokens::from_blob(&tokens(refresh).to_blob().unwrap()).unwrap();
             assert_eq!(read.access_token.expose(), "at");
-            assert_eq!(read.refresh_token.as_ref().map(|token| token.expose()), refresh);
+            assert_eq!(read.refresh_token.as_ref().map(ProviderRefreshToken::expose), refresh);
         }
         assert_eq!(Tokens::from_blob(b"{}").unwrap_err(), NotATokenset);
     }
