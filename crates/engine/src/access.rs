@@ -2,6 +2,7 @@
 
 use model::client::Client;
 use model::client_grant::SubjectType;
+use model::ids::ClientId;
 use model::resource_server::{
     ClientPolicy, ProofRequiredFor, ResourceServer, SystemApi, UserPolicy,
 };
@@ -39,6 +40,8 @@ pub enum AccessError {
     /// The resource server gives such clients no tokens, or there is no client grant.
     #[error("the client is not authorized to access {audience:?}: {reason}")]
     NotAuthorized {
+        /// The client.
+        client_id: ClientId,
         /// The resource server.
         audience: String,
         /// What is missing.
@@ -93,7 +96,11 @@ pub async fn for_client(
     let audience = audience.or(context.tenant.settings.default_audience.as_deref());
     let audience = audience.ok_or(AccessError::AudienceMissing)?;
     let server = find_resource_server(q, context, audience).await?;
-    let refused = |reason| AccessError::NotAuthorized { audience: audience.to_owned(), reason };
+    let refused = |reason| AccessError::NotAuthorized {
+        client_id: client.client_id.clone(),
+        audience: audience.to_owned(),
+        reason,
+    };
     match server.subject_type_authorization.client.policy {
         ClientPolicy::DenyAll => {
             return Err(refused("the resource server gives clients no tokens"));
@@ -142,6 +149,7 @@ pub async fn allowed_for_user(
     server: &ResourceServer,
 ) -> Result<ScopeSet, AccessError> {
     let refused = |reason| AccessError::NotAuthorized {
+        client_id: client.client_id.clone(),
         audience: context.tenant.local_audience(&server.identifier, &context.base),
         reason,
     };

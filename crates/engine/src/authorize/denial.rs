@@ -126,9 +126,9 @@ impl Halt {
             AccessError::UnknownAudience(audience) => {
                 Self::Denied(Denial::UnknownAudience(printable(&audience)))
             }
-            AccessError::NotAuthorized { ref audience, .. } => {
+            AccessError::NotAuthorized { ref client_id, ref audience, .. } => {
                 Self::Denied(Denial::AudienceNotAllowed {
-                    client_id: client.client_id.to_string(),
+                    client_id: client_id.to_string(),
                     audience: audience.clone(),
                     source: error,
                 })

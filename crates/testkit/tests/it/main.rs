@@ -14,4 +14,5 @@ mod scene;
 mod seed;
 mod steps;
 mod support;
+mod tokens;
 mod wire;

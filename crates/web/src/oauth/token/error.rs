@@ -8,6 +8,7 @@ use engine::client_credentials::ClientCredentialsError;
 use engine::code_grant::CodeError;
 use engine::refresh_grant::RefreshError;
 use engine::vault_access::ExchangeError;
+use model::ids::ClientId;
 use protocol::oauth::error::ErrorCode;
 use protocol::oauth::token::GrantType;
 use vault::refresh::Refusal;
@@ -18,6 +19,10 @@ use crate::error::OAuthError;
 fn grant_not_allowed(grant: GrantType) -> OAuthError {
     let description = format!("Grant type '{grant}' not allowed for the client.");
     OAuthError::new(ErrorCode::UnauthorizedClient, description)
+}
+
+fn not_authorized(client_id: &ClientId, audience: &str) -> String {
+    format!("Client \"{client_id}\" is not authorized to access resource server \"{audience}\".")
 }
 
 fn unknown_refresh_token() -> OAuthError {
@@ -69,11 +74,8 @@ impl From<AccessError> for OAuthError {
             AccessError::UnknownAudience(audience) => {
                 Self::new(ErrorCode::AccessDenied, format!("Service not found: {audience}"))
             }
-            AccessError::NotAuthorized { audience, reason } => {
-                let description = format!(
-                    "Client is not authorized to access resource server \"{audience}\": {reason}."
-                );
-                Self::new(ErrorCode::AccessDenied, description)
+            AccessError::NotAuthorized { client_id, audience, reason: _ } => {
+                Self::new(ErrorCode::AccessDenied, not_authorized(&client_id, &audience))
             }
             AccessError::ProofRequired => {
                 Self::new(ErrorCode::InvalidDpopProof, "A DPoP proof is required.")
@@ -145,10 +147,14 @@ impl From<ClientCredentialsError> for OAuthError {
             ClientCredentialsError::Organization => {
                 Self::new(ErrorCode::InvalidRequest, "Organizations are not supported.")
             }
-            ClientCredentialsError::Access(AccessError::NotAuthorized { audience, .. }) => {
+            ClientCredentialsError::Access(AccessError::NotAuthorized {
+                client_id,
+                audience,
+                reason: _,
+            }) => {
+                let not_authorized = not_authorized(&client_id, &audience);
                 let description = format!(
-                    "Client is not authorized to access \"{audience}\". You need to create a \
-                     \"client-grant\" associated to this API."
+                    "{not_authorized} You need to create a \"client-grant\" associated to this API."
                 );
                 Self::new(ErrorCode::AccessDenied, description)
             }

@@ -34,6 +34,11 @@ async fn refused_for(
     noted(server, LogEventKind::RefreshExchangeFailed, cause).await;
 }
 
+fn not_authorized(server: &TestServer, audience: &str) -> String {
+    let client_id = &server.seeded().web.client_id;
+    format!("Client \"{client_id}\" is not authorized to access resource server \"{audience}\".")
+}
+
 fn path_of_ada(server: &TestServer) -> String {
     format!("users/{}", server.seeded().people[0].user_id.as_str().replace('|', "%7C"))
 }
@@ -110,7 +115,7 @@ async fn a33_an_api_that_is_closed_gives_no_more_tokens() {
     resource_servers::update(&mut tx, tenant, &api).await.unwrap();
     tx.commit().await.unwrap();
     let answer = refresh(&server, &tokens).await;
-    assert_eq!(answer.error(), (403, "access_denied".to_owned()));
+    refused(&answer, 403, "access_denied", &not_authorized(&server, testkit::RESOURCE_SERVER));
     let identifier = testkit::RESOURCE_SERVER;
     let cause = format!(
         "the client is not authorized to access {identifier:?}: the resource server gives no \
@@ -140,7 +145,7 @@ async fn a33_a_client_grant_that_is_gone_gives_no_more_tokens() {
     client_grants::delete(&mut tx, &tenant.id, &grant.id).await.unwrap();
     tx.commit().await.unwrap();
     let answer = server.refreshing(&tokens, &[("audience", &audience)]).send().await;
-    assert_eq!(answer.error(), (403, "access_denied".to_owned()));
+    refused(&answer, 403, "access_denied", &not_authorized(&server, &audience));
     let cause = format!(
         "the client is not authorized to access {audience:?}: there is no client grant for users"
     );
