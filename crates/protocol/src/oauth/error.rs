@@ -1,4 +1,4 @@
-//! The error codes that our OAuth answers use, each with the status it owns.
+//! The error codes of OAuth, OpenID Connect and Auth0 that we know, with the status that each has.
 
 use std::fmt;
 
