@@ -55,7 +55,8 @@ pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestam
         }
         (AccessExpiry::At(end) | AccessExpiry::Assumed(end), _) => end.since(now),
     };
-    let valid = (!left.is_zero()).then_some(left);
+    // Callers are told whole seconds: of a token with less than one they could do nothing.
+    let valid = (left.as_secs() > 0).then_some(left);
     if left > lifetimes.margin {
         return Step::Serve { expires_in: left };
     }
@@ -139,6 +140,9 @@ mod tests {
         check(at(1_061), true, serve(61));
         check(at(1_060), true, refresh(Some(60)));
         check(at(1_001), true, refresh(Some(1)));
+        let in_less_than_a_second = AccessExpiry::At(Timestamp::from_millis(1_000_999));
+        check(in_less_than_a_second, true, refresh(None));
+        check(in_less_than_a_second, false, Step::Refuse(Refusal::NoRefreshToken));
         check(at(1_000), true, refresh(None));
         check(at(500), true, refresh(None));
         check(at(1_030), false, serve(30));
