@@ -107,6 +107,9 @@ pub enum ExchangeError {
         /// When to try again.
         retry_after: Option<Duration>,
     },
+    /// The database or a key failed, or a record does not open, when the tokenset was to be renewed.
+    #[error("the tokenset could not be renewed: {0}")]
+    NotRenewed(Arc<TokensetError>),
     /// The database or a key failed, or a record does not open.
     #[error(transparent)]
     Tokenset(#[from] TokensetError),
@@ -234,6 +237,7 @@ async fn renew(
         RefreshOutcome::Passing { code, retry_after } => {
             ExchangeError::ProviderUnreachable { code, retry_after }
         }
+        RefreshOutcome::Broken(error) => ExchangeError::NotRenewed(error),
     };
     match fallback {
         Some(_) => Ok(fallback),

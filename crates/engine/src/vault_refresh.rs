@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::context::Context;
 use crate::keys::TenantKeys;
 use crate::outbound::OutboundError;
-use crate::provider_journey::resolve_provider;
+use crate::provider_journey::{JourneyError, resolve_provider};
 use crate::tokensets::{self, TokensetError};
 
 /// What came of a refresh. Shared by all who waited; holds no token.
@@ -42,6 +42,8 @@ pub enum RefreshOutcome {
         /// When the provider wants to be asked again.
         retry_after: Option<Duration>,
     },
+    /// The database or a key failed, or a record does not open.
+    Broken(Arc<TokensetError>),
 }
 
 impl RefreshOutcome {
@@ -93,7 +95,7 @@ async fn fly(
         Ok(outcome) => outcome,
         Err(error) => {
             tracing::error!(%error, account = %account.id, "a tokenset could not be renewed");
-            RefreshOutcome::passing("storage")
+            RefreshOutcome::Broken(Arc::new(error))
         }
     }
 }
@@ -114,7 +116,12 @@ async fn renew(
     let Some(connection) = connection else { return Ok(RefreshOutcome::Settled) };
     let provider = match resolve_provider(app, context, &connection, now).await {
         Ok(provider) => provider,
-        Err(error) => {
+        Err(JourneyError::Key(error)) => return Err(error.into()),
+        Err(JourneyError::Discovery(error)) => {
+            tracing::warn!(%error, connection = %account.connection, "discovery failed");
+            return Ok(RefreshOutcome::passing("discovery"));
+        }
+        Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
             tracing::warn!(%error, connection = %account.connection, "no provider");
             return Ok(RefreshOutcome::Rejected(FaultCode::fixed("connection_settings")));
         }

@@ -213,6 +213,7 @@ impl From<ExchangeError> for OAuthError {
                 Self::new(ErrorCode::TemporarilyUnavailable, "The provider could not be reached.")
                     .with_header(header::RETRY_AFTER, &seconds.to_string())
             }
+            ExchangeError::NotRenewed(error) => Self::internal(&*error),
             ExchangeError::Tokenset(error) => Self::internal(&error),
         }
     }
