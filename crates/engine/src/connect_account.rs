@@ -37,7 +37,7 @@ use vault::keyring::Purpose;
 use vault::seal::Place;
 
 use crate::app::App;
-use crate::audit::Event;
+use crate::audit::{Event, chain};
 use crate::context::Context;
 use crate::keys::KeyError;
 use crate::my_account::AccountCaller;
@@ -116,8 +116,14 @@ pub enum ConnectError {
     #[error("the completion does not fit the beginning: {0}")]
     Verifier(PkceError),
     /// The way to the provider cannot be taken.
-    #[error(transparent)]
-    Journey(#[from] JourneyError),
+    #[error("the browser cannot be sent to the provider")]
+    Departure {
+        /// The provider, as people know it.
+        provider: String,
+        /// What stands in the way.
+        #[source]
+        error: JourneyError,
+    },
     /// The database or a key failed.
     #[error(transparent)]
     Tokenset(#[from] TokensetError),
@@ -168,7 +174,7 @@ pub async fn begin(
             | ConnectError::ForeignLink
             | ConnectError::Mismatch(_)
             | ConnectError::Verifier(_)
-            | ConnectError::Journey(_)
+            | ConnectError::Departure { .. }
             | ConnectError::Tokenset(_)
             | ConnectError::Stored(_)),
         ) => Err(error),
@@ -354,7 +360,7 @@ async fn noted(
     why: ConnectError,
     now: Timestamp,
 ) -> Result<ConnectError, StoreError> {
-    connect_failed(context, transaction, &why.to_string()).commit(app, context, now).await?;
+    connect_failed(context, transaction, &chain(&why)).commit(app, context, now).await?;
     Ok(why)
 }
 
@@ -375,7 +381,14 @@ async fn depart(
         parameters: &remembered.parameters,
         ends_at: transaction.expires_at,
     };
-    Ok(provider_journey::depart(app, context, departure, now).await?)
+    match provider_journey::depart(app, context, departure, now).await {
+        Ok(url) => Ok(url),
+        Err(error) => {
+            let provider = stored.connection.label().to_owned();
+            let why = ConnectError::Departure { provider, error };
+            Err(noted(app, context, transaction, why, now).await?)
+        }
+    }
 }
 
 async fn bind(

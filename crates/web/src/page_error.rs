@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use engine::connect_account::ConnectError;
 use engine::keys::KeyError;
+use engine::provider_journey::JourneyError;
 use protocol::oauth::parameters::ParametersError;
 
 use crate::error::Chain;
@@ -67,8 +68,16 @@ impl PageError {
             ConnectError::NoConnection(_)
             | ConnectError::RedirectUri
             | ConnectError::Mismatch(_)
-            | ConnectError::Verifier(_)
-            | ConnectError::Journey(_) => ConnectProblem::Rejected,
+            | ConnectError::Verifier(_) => ConnectProblem::Rejected,
+            ConnectError::Departure { provider, error: cause } => {
+                return match cause {
+                    JourneyError::Discovery(_) => {
+                        Self::connect(ConnectProblem::Unavailable, "", provider, error)
+                    }
+                    JourneyError::Key(cause) => Self::unavailable(cause),
+                    JourneyError::NotAProvider | JourneyError::Options(_) => Self::internal(error),
+                };
+            }
             ConnectError::Tokenset(_) | ConnectError::Stored(_) => return Self::internal(error),
         };
         Self::connect(problem, "", provider, error)
