@@ -62,19 +62,26 @@ fn read_request(mut payload: Payload) -> Result<ConnectRequest, AccountError> {
     let connection = payload.required_text("connection", 1..=128);
     let redirect_uri = payload.required_text("redirect_uri", 1..=2048);
     let state = payload.text("state", 1..=4096);
+    let has_challenge = payload.has("code_challenge");
+    let has_method = payload.has("code_challenge_method");
     let challenge = payload.text("code_challenge", 43..=128);
     let method = payload.text("code_challenge_method", 1..=16);
     let scopes = payload.texts("scopes", 1..=100, 1..=255);
     let parameters = payload.object("authorization_params");
     let code_challenge = match (challenge, method.as_deref()) {
-        (None, None) => None,
         (Some(challenge), Some("S256")) => match CodeChallenge::parse(&challenge) {
             Ok(challenge) => Some(challenge),
             Err(_) => payload.problem("/code_challenge", "is not a SHA-256 in base64url"),
         },
         (Some(_), Some(_)) => payload.problem("/code_challenge_method", "must be S256"),
-        (Some(_), None) => payload.problem("", "must have property code_challenge_method"),
-        (None, Some(_)) => payload.problem("", "must have property code_challenge"),
+        (Some(_), None) if !has_method => {
+            payload.problem("", "must have property code_challenge_method")
+        }
+        (None, Some(_)) if !has_challenge => {
+            payload.problem("", "must have property code_challenge")
+        }
+        // Neither is there, or one that is there has been found wrong.
+        (None | Some(_), None) | (None, Some(_)) => None,
     };
     let mut scopes = scopes.map(|scopes| read_scopes(&mut payload, &scopes));
     let parameters = read_parameters(&mut payload, parameters, &mut scopes);
@@ -177,7 +184,7 @@ impl From<ConnectError> for AccountError {
                 Kind::InvalidRequest,
                 "The code_verifier does not fit the code_challenge.",
             ),
-            error @ (ConnectError::Journey(_)
+            error @ (ConnectError::Departure { .. }
             | ConnectError::Tokenset(_)
             | ConnectError::Stored(_)) => Self::internal(&error),
         }

@@ -32,13 +32,18 @@ impl Payload {
         }
     }
 
+    /// Whether there is a member, right or wrong.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
     /// A text that must be there.
     pub(super) fn required_text(
         &mut self,
         name: &str,
         length: RangeInclusive<usize>,
     ) -> Option<String> {
-        if !self.members.contains_key(name) {
+        if !self.has(name) {
             return self.problem("", &format!("must have required property '{name}'"));
         }
         self.text(name, length)
