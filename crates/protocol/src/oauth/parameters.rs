@@ -303,6 +303,13 @@ mod tests {
     }
 
     #[test]
+    fn nul_is_in_no_parameter() {
+        assert_eq!(Parameters::from_form(b"a=x%00y"), Err(ParametersError::Nul));
+        assert_eq!(Parameters::from_form(b"a%00=x"), Err(ParametersError::Nul));
+        assert_eq!(Parameters::from_json(br#"{"a":"\u0000"}"#), Err(ParametersError::Nul));
+    }
+
+    #[test]
     fn values_do_not_print() {
         let parameters = Parameters::from_form(b"client_secret=canary").unwrap();
         assert_eq!(format!("{parameters:?}"), r#"["client_secret"]"#);
@@ -316,7 +323,7 @@ mod tests {
         }
 
         #[test]
-        fn parse_inverts_print(pairs in proptest::collection::btree_map("[^\u{fffd}]{1,20}", "[^\u{fffd}]*", 0..10)) {
+        fn parse_inverts_print(pairs in proptest::collection::btree_map("[^\u{fffd}\u{0}]{1,20}", "[^\u{fffd}\u{0}]*", 0..10)) {
             let mut parameters = Parameters::new();
             for (name, value) in pairs {
                 parameters.push(name, value).unwrap();

@@ -97,7 +97,7 @@ fn other_errors_know_where_to_answer() {
         invalid,
     );
     check(
-        "scope=a%00b",
+        "scope=a%01b",
         InvalidParameter::Scope(InvalidScope::ForbiddenCharacter).into(),
         ErrorCode::InvalidScope,
     );
