@@ -5,6 +5,7 @@
 
 mod attacks;
 mod checks;
+mod connect;
 mod forge;
 mod frames;
 mod login;
@@ -15,4 +16,5 @@ mod seed;
 mod steps;
 mod support;
 mod tokens;
+mod vault;
 mod wire;

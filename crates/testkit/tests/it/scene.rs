@@ -72,6 +72,13 @@ impl LoggedIn {
         self.tenant.connected_accounts(&self.mine).await
     }
 
+    /// The one account that the person has connected.
+    pub(crate) async fn only_account(&self) -> Value {
+        let mut accounts = self.accounts().await;
+        assert_eq!(accounts.len(), 1, "{accounts:?}");
+        accounts.remove(0)
+    }
+
     /// The exchange that the application is made for: of its refresh token, or of the access token
     /// that its API is sent.
     pub(crate) async fn exchange(&self, exchange: &Exchange) -> Answer {
@@ -268,6 +275,25 @@ pub(crate) async fn management(tenant: &Tenant, noun: &str, body: &Value) -> Val
     let token = tenant.management_token().await;
     let call = tenant.management(reqwest::Method::POST, noun, &token).json(body);
     call.send().await.expect(201).json()
+}
+
+/// Makes a connection for connected accounts, of which `options` says everything but who we are.
+pub(crate) async fn add_connection(
+    tenant: &Tenant,
+    name: &str,
+    strategy: &str,
+    options: Value,
+) -> Value {
+    let seeded = tenant.seeded();
+    let mut all = json!({
+        "client_id": "strongroom", "client_secret": tenant.provider().client_secret().expose(),
+    });
+    all.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+    let body = json!({
+        "name": name, "strategy": strategy, "options": all, "connected_accounts": { "active": true },
+        "enabled_clients": [seeded.spa, seeded.web.client_id],
+    });
+    management(tenant, "connections", &body).await
 }
 
 /// A call, sent with fields of its form replaced, or (empty) left out.

@@ -167,7 +167,14 @@ async fn a103_of_a_hundred_completions_at_once_one_succeeds() {
         let connecting = ada.begin().await;
         let code = ada.consent_to(&connecting).await;
         let call = ada.completing(&connecting, &code);
-        let tasks: Vec<_> = (0..100).map(|_| tokio::spawn(call.clone().send())).collect();
+        // At three nodes of one cluster, a third at each.
+        let [second, third] = [server.another_node().await, server.another_node().await];
+        let at_node = |number: usize| match number % 3 {
+            0 => call.clone(),
+            1 => call.clone().via(&second),
+            _ => call.clone().via(&third),
+        };
+        let tasks: Vec<_> = (0..100).map(|number| tokio::spawn(at_node(number).send())).collect();
         let mut succeeded = 0;
         for task in tasks {
             let answer = task.await.unwrap();

@@ -1,0 +1,9 @@
+//! The Token Vault: what an exchange gives, and how the tokens behind it stay alive.
+
+mod accounts;
+mod exchange;
+mod failures;
+mod integrity;
+mod lifetimes;
+mod logins;
+mod refreshes;
