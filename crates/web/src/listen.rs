@@ -60,6 +60,8 @@ impl Default for Limits {
     }
 }
 
+/// A body that announces more is refused unread, in bytes.
+const ANNOUNCED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Longest head of an HTTP/1 request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Longest header list of an HTTP/2 request, in bytes.
@@ -214,8 +216,9 @@ async fn answer(
     peer: SocketAddr,
     limits: Limits,
 ) -> Result<Response, Infallible> {
-    // RFC 9110 §15.5.14: what announces itself as too large is not waited for.
-    if request.body().size_hint().lower() > limits.body_bytes_max as u64 {
+    // RFC 9110 §15.5.14: what announces itself as far too large is not waited for. What is somewhat
+    // too large gets its answer from the surface, in the envelope that its callers read.
+    if request.body().size_hint().lower() > ANNOUNCED_BYTES_MAX {
         return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
     }
     request.extensions_mut().insert(ConnectInfo(peer));

@@ -88,7 +88,7 @@ async fn a153_parameters_are_few_and_short() {
         assert_eq!(answer.member("error_description"), description, "{short}");
         refused(&answer, 400, "invalid_request", description);
     }
-    post(&server, FORM, "a".repeat(2 * 1024 * 1024)).await.expect(413);
+    post(&server, FORM, "a".repeat(2 * 1024 * 1024)).await.expect(400);
     assert_eq!(events(&server).await, before);
 }
 
