@@ -4,6 +4,7 @@ use store::users;
 use testkit::{
     Answer, Application, Attempt, Browser, Call, Credentials, Login, TestServer, Tokens,
 };
+use tokio::task::JoinSet;
 
 /// A browser with a session of Ada's.
 pub(crate) async fn logged_in(server: &TestServer) -> Browser {
@@ -31,13 +32,35 @@ pub(crate) fn token_request(server: &TestServer, fields: &[(&str, &str)]) -> Cal
 
 /// The public application refreshes with this token, without a proof.
 pub(crate) async fn refresh_spa(server: &TestServer, refresh_token: &str) -> Answer {
+    refreshing_spa(server, refresh_token).send().await
+}
+
+/// The request for it.
+pub(crate) fn refreshing_spa(server: &TestServer, refresh_token: &str) -> Call {
     let client_id = server.client_id(Application::Spa);
     let fields = [
         ("grant_type", "refresh_token"),
         ("client_id", &client_id),
         ("refresh_token", refresh_token),
     ];
-    token_request(server, &fields).send().await
+    token_request(server, &fields)
+}
+
+/// How many requests come at the same moment, where that is what a test is about.
+pub(crate) const AT_ONCE: usize = 100;
+
+/// The same request so many times at the same moment, by three nodes of one cluster.
+pub(crate) async fn at_once(server: &TestServer, call: &Call) -> Vec<Answer> {
+    let nodes = [server.another_node().await, server.another_node().await];
+    let mut tasks = JoinSet::new();
+    for at in 0..AT_ONCE {
+        let call = match nodes.get(at % 3) {
+            Some(node) => call.clone().via(node),
+            None => call.clone(),
+        };
+        tasks.spawn(async move { call.send().await });
+    }
+    tasks.join_all().await
 }
 
 /// A confidential client refreshes with this token.

@@ -1,5 +1,7 @@
 //! Forms and JSON documents, and clients that present themselves in every way.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use protocol::oauth::exchange::{RequestedTokenType, SubjectTokenType, VAULT_GRANT_TYPE};
 use serde_json::{Value, json};
 use testkit::{Answer, Application, CALENDAR_CONNECTION, Connect, Credentials, Login, TestServer};
@@ -130,16 +132,10 @@ async fn basic_credentials_are_encoded() {
         ("client_id", web.client_id.as_str()),
     ];
     server.post("/oauth/token").form(&fields).basic(web).send().await.expect(200);
-    let encoded: String = web
-        .client_secret
-        .expose()
-        .bytes()
-        .map(|byte| format!("%{byte:02X}"))
-        .collect::<Vec<_>>()
-        .join("");
-    use base64::Engine as _;
+    let secret = web.client_secret.expose();
+    let encoded = format!("%{:02x}{}", secret.as_bytes()[0], &secret[1..]);
     let credentials = format!("{}:{encoded}", web.client_id);
-    let value = format!("bAsIc {}", base64::prelude::BASE64_STANDARD.encode(credentials));
+    let value = format!("bAsIc {}", BASE64_STANDARD.encode(credentials));
     let call = server.post("/oauth/token").form(&fields[..2]).header("authorization", &value);
     call.send().await.expect(200);
 }

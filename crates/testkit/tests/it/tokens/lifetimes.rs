@@ -52,7 +52,7 @@ async fn an_unused_token_ends() {
     let server = TestServer::start().await;
     settings(&server, |_| ()).await;
     let (used, unused) = (log_in(&server).await, log_in(&server).await);
-    server.clock().advance(4 * HOUR - Duration::from_mins(1));
+    server.clock().advance(Duration::from_mins(4 * 60 - 1));
     server.refresh(&used, &[]).await;
     server.clock().advance(Duration::from_mins(1));
     has_expired(&server, &unused).await;
@@ -109,7 +109,7 @@ async fn which_setting_counts() {
 async fn an_access_token_ends_when_it_said() {
     let server = TestServer::start().await;
     let tokens = log_in(&server).await;
-    server.clock().advance(Duration::from_secs(tokens.expires_in) - Duration::from_secs(1));
+    server.clock().advance(Duration::from_secs(tokens.expires_in - 1));
     server.get("/userinfo").bearer(&tokens.access_token).send().await.expect(200);
     server.clock().advance(Duration::from_secs(1));
     server.get("/userinfo").bearer(&tokens.access_token).send().await.expect(401);

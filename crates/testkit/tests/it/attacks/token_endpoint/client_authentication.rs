@@ -244,6 +244,33 @@ async fn a30_a_request_presents_one_client_in_one_way() {
     }
 }
 
+/// A31: assertions are not understood, so they are refused whatever they say, and not overlooked: a
+/// client that sends one would otherwise count as a public one.
+#[tokio::test]
+async fn a31_client_assertions_are_refused() {
+    let server = TestServer::start().await;
+    let tokens = server.log_in(&server.browser(), &Login::spa()).await;
+    let client_id = server.client_id(Application::Spa);
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let assertion = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.";
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", client_id.as_str()),
+        ("refresh_token", refresh_token(&tokens)),
+    ];
+    for extra in [
+        &[("client_assertion_type", kind), ("client_assertion", assertion)][..],
+        &[("client_assertion", assertion)],
+        &[("client_assertion_type", kind)],
+        &[("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer")],
+    ] {
+        let answer = token_request(&server, &[&fields[..], extra].concat()).send().await;
+        let description = "Unsupported client authentication method";
+        refused(&answer, 401, "invalid_client", description);
+    }
+    refresh_spa(&server, refresh_token(&tokens)).await.expect(200);
+}
+
 #[tokio::test]
 async fn a30_a_public_client_has_no_secret() {
     let server = TestServer::start().await;

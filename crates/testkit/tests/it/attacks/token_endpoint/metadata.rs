@@ -70,7 +70,9 @@ async fn a44_the_endpoints_that_are_listed_are_there() {
         count += 1;
     }
     assert_eq!(count, 6);
-    for unlisted in ["/oauth/device/code", "/oauth/par", "/oidc/register", "/bc-authorize"] {
+    for unlisted in
+        ["/oauth/device/code", "/oauth/par", "/oidc/register", "/bc-authorize", "/oauth/introspect"]
+    {
         server.post(unlisted).send().await.expect(404);
     }
 }

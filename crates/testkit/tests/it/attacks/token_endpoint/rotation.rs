@@ -1,43 +1,20 @@
 //! A11, A32: what can be used once is used once, by however many at the same moment; and a replaced
 //! refresh token that comes again ends its family.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use model::log_event::LogEventKind;
 use testkit::{Answer, Application, Engine, Login, TestServer};
-use tokio::task::JoinSet;
 
 use crate::checks::{noted, refused};
-use crate::steps::{code, logged_in, refresh_spa, refresh_token};
+use crate::steps::{AT_ONCE, at_once, code, logged_in, refresh_spa, refresh_token, refreshing_spa};
 use crate::support::{count, edit_client};
 
-const AT_ONCE: usize = 100;
 const UNKNOWN: &str = "Unknown or invalid refresh token.";
 
 /// The leeway of the public client from now on.
 async fn leeway(server: &TestServer, seconds: u32) {
     edit_client(server, Application::Spa, |client| client.refresh_token.leeway = seconds).await;
-}
-
-/// So many requests at the same moment.
-async fn at_once<F>(request: impl Fn() -> F) -> Vec<Answer>
-where
-    F: Future<Output = Answer> + Send + 'static,
-{
-    let mut tasks = JoinSet::new();
-    for _ in 0..AT_ONCE {
-        tasks.spawn(request());
-    }
-    tasks.join_all().await
-}
-
-async fn refresh_at_once(server: &Arc<TestServer>, token: &str) -> Vec<Answer> {
-    at_once(|| {
-        let (server, token) = (Arc::clone(server), token.to_owned());
-        async move { refresh_spa(&server, &token).await }
-    })
-    .await
 }
 
 fn is_granted(answer: &Answer) -> bool {
@@ -47,15 +24,11 @@ fn is_granted(answer: &Answer) -> bool {
 #[tokio::test]
 async fn a11_of_a_hundred_that_redeem_a_code_one_does_and_it_ends_there() {
     for engine in Engine::available() {
-        let server = Arc::new(TestServer::builder().engine(engine).start().await);
+        let server = TestServer::builder().engine(engine).start().await;
         let browser = logged_in(&server).await;
         let (attempt, code) = code(&server, &browser, &Login::spa()).await;
         let redeemed_before = server.count_events(LogEventKind::CodeExchange).await;
-        let answers = at_once(|| {
-            let call = server.redeem(&attempt, &code);
-            async move { call.send().await }
-        })
-        .await;
+        let answers = at_once(&server, &server.redeem(&attempt, &code)).await;
         let (granted, others): (Vec<_>, Vec<_>) = answers.iter().partition(|it| is_granted(it));
         let [granted] = granted[..] else { panic!("{engine:?}: {} granted", granted.len()) };
         for other in others {
@@ -78,12 +51,13 @@ async fn a11_of_a_hundred_that_redeem_a_code_one_does_and_it_ends_there() {
 #[tokio::test]
 async fn a32_of_a_hundred_that_refresh_without_leeway_one_does_and_the_family_ends() {
     for engine in Engine::available() {
-        let server = Arc::new(TestServer::builder().engine(engine).start().await);
+        let server = TestServer::builder().engine(engine).start().await;
         leeway(&server, 0).await;
         let browser = server.browser();
         let tokens = server.log_in(&browser, &Login::spa()).await;
         let other_family = server.log_in(&browser, &Login::spa()).await;
-        let answers = refresh_at_once(&server, refresh_token(&tokens)).await;
+        let call = refreshing_spa(&server, refresh_token(&tokens));
+        let answers = at_once(&server, &call).await;
         let (granted, others): (Vec<_>, Vec<_>) = answers.iter().partition(|it| is_granted(it));
         let [granted] = granted[..] else { panic!("{engine:?}: {} granted", granted.len()) };
         for other in others {
@@ -106,10 +80,11 @@ async fn a32_of_a_hundred_that_refresh_without_leeway_one_does_and_the_family_en
 #[tokio::test]
 async fn a32_of_a_hundred_that_refresh_inside_the_leeway_all_get_the_one_successor() {
     for engine in Engine::available() {
-        let server = Arc::new(TestServer::builder().engine(engine).start().await);
+        let server = TestServer::builder().engine(engine).start().await;
         leeway(&server, 10).await;
         let tokens = server.log_in(&server.browser(), &Login::spa()).await;
-        let answers = refresh_at_once(&server, refresh_token(&tokens)).await;
+        let call = refreshing_spa(&server, refresh_token(&tokens));
+        let answers = at_once(&server, &call).await;
         let successor = answers[0].member("refresh_token");
         for answer in &answers {
             assert_eq!((answer.status, answer.member("refresh_token")), (200, successor.clone()));
@@ -159,13 +134,9 @@ async fn a32_a_replay_ends_the_family() {
 #[tokio::test]
 async fn a32_a_token_that_does_not_rotate_is_not_spent() {
     for engine in Engine::available() {
-        let server = Arc::new(TestServer::builder().engine(engine).start().await);
+        let server = TestServer::builder().engine(engine).start().await;
         let tokens = server.log_in(&server.browser(), &Login::web()).await;
-        let answers = at_once(|| {
-            let call = server.refreshing(&tokens, &[]);
-            async move { call.send().await }
-        })
-        .await;
+        let answers = at_once(&server, &server.refreshing(&tokens, &[])).await;
         for answer in &answers {
             assert_eq!(answer.status, 200, "{answer:?}");
             assert_eq!(answer.json().get("refresh_token"), None);
