@@ -53,13 +53,7 @@ fn passing_faults() -> Vec<(Value, &'static str, &'static str)> {
             "5",
         ),
         (rule(json!({ "kind": "error", "error": "something_new" })), "something_new", "5"),
-        (json!({ "endpoint": "refresh", "delay_ms": 1500 }), "timeout", "5"),
     ]
-}
-
-async fn scene() -> Scene {
-    let patience = Duration::from_millis(500);
-    Scene::of(TestServer::builder().call_timeout(patience).start().await, &Login::web()).await
 }
 
 /// An exchange that fails although the provider was asked.
@@ -72,7 +66,7 @@ async fn fails(scene: &Scene, refusal: Refusal, cause: &str) -> Answer {
 
 #[tokio::test]
 async fn a_passing_fault_is_told_as_one_and_kills_nobodys_account() {
-    let scene = scene().await;
+    let scene = Scene::web().await;
     let (server, provider) = (&scene.server, scene.server.provider());
     for (rule, code, retry_after) in passing_faults() {
         server.clock().advance(Duration::from_hours(1));
@@ -86,10 +80,32 @@ async fn a_passing_fault_is_told_as_one_and_kills_nobodys_account() {
     }
 }
 
+/// A provider that takes longer than we wait for it.
+#[tokio::test]
+async fn a_provider_that_does_not_answer_in_time_is_a_passing_fault() {
+    let server = TestServer::builder().call_timeout(Duration::from_secs(2)).start().await;
+    let scene = Scene::of(server, &Login::web()).await;
+    let (server, provider) = (&scene.server, scene.server.provider());
+    let token = scene.ada.calendar_token().await;
+    for (advance, is_good) in [(3570, true), (30, false)] {
+        server.clock().advance(Duration::from_secs(advance));
+        provider.fault(json!({ "endpoint": "refresh", "delay_ms": 3000 })).await;
+        if is_good {
+            assert_eq!(scene.ada.calendar_token().await, token);
+        } else {
+            let cause = "the provider could not be reached: timeout";
+            let answer = fails(&scene, PROVIDER_UNREACHABLE, cause).await;
+            assert_eq!(answer.header("retry-after"), Some("5"));
+        }
+        provider.clear_faults().await;
+    }
+    scene.is_intact().await;
+}
+
 /// While the stored token is good nobody notices that the provider is not.
 #[tokio::test]
 async fn a_token_that_is_still_good_is_given_out_through_every_fault() {
-    let scene = scene().await;
+    let scene = Scene::web().await;
     let (server, provider) = (&scene.server, scene.server.provider());
     let rules = passing_faults().into_iter().map(|(rule, ..)| rule);
     let ours =
