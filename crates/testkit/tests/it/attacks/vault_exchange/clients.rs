@@ -11,8 +11,8 @@ use testkit::{
 };
 
 use crate::scene::{
-    CLIENT_NOT_AUTHENTICATED, GRANT_NOT_ALLOWED, LoggedIn, NOT_CONNECTED, Scene, edit,
-    exchange_with, refuses,
+    CLIENT_NOT_AUTHENTICATED, GRANT_NOT_ALLOWED, LoggedIn, NOT_CONNECTED, Scene, add_connection,
+    edit, exchange_with, refuses,
 };
 use crate::support::edit_connection;
 
@@ -134,6 +134,27 @@ async fn a76_a_connection_that_does_not_serve_is_as_good_as_none() {
         serve(server, &holder, true).await;
         scene.is_intact().await;
     }
+}
+
+/// What came by a connection goes with it, and does not come back with another of its name.
+#[tokio::test]
+async fn a76_a_deleted_connection_takes_its_accounts_along() {
+    let scene = Scene::web().await;
+    let server = &scene.server;
+    let old = connection_of(server).await;
+    let token = server.management_token().await;
+    let path = format!("connections/{}", old.id);
+    let call = server.management(reqwest::Method::DELETE, &path, &token);
+    call.send().await.expect(202);
+    let attempt = scene.ada.exchange_calendar();
+    refuses(server, NOT_CONNECTED, "there is no connection of that name", attempt).await;
+    let discovery = format!("{}.well-known/openid-configuration", server.provider().issuer());
+    let options = json!({ "discovery_url": discovery, "scope": old.options["scope"] });
+    add_connection(server, CALENDAR_CONNECTION, "oidc", options).await;
+    let attempt = scene.ada.exchange_calendar();
+    refuses(server, NOT_CONNECTED, "tokenset_not_found", attempt).await;
+    scene.ada.connect(&Connect::calendar()).await;
+    scene.is_intact().await;
 }
 
 /// Nobody learns by an exchange what exists: whatever is missing, the answers are the same.
