@@ -115,7 +115,7 @@ scene("A100: consent in another browser brings nothing to who began, and ends th
   await other.isLoggedOut();
 
   const answer = await page.goto(link);
-  assert.equal(answer.status(), 400, "the link is the other browser's");
+  assert.equal(answer.status(), 403, "the link is the other browser's");
   await demo.open();
   await demo.isLoggedInAs(demo.person.email);
   assert.equal(await demo.accounts().count(), 0);
