@@ -29,8 +29,17 @@ pub(super) async fn find_or_create(
         return update(tx, context, &user.user_id, connection, account, now).await.map(Some);
     }
     let user_id = UserId::new(connection.user_id(&account.subject));
-    if users::find(tx, tenant, &user_id).await?.is_some() {
-        return Ok(None);
+    if let Some(found) = users::find(tx, tenant, &user_id).await? {
+        // Another first login may have made this very user between the two look-ups.
+        let is_same = found
+            .identities
+            .iter()
+            .any(|identity| identity.connection_id == connection.id && identity.subject == subject);
+        return if is_same {
+            update(tx, context, &user_id, connection, account, now).await.map(Some)
+        } else {
+            Ok(None)
+        };
     }
     let user = new_user(user_id, connection, subject, account, now);
     users::insert(tx, tenant, &user, &UserShare::new(app.entropy.bytes())).await?;
