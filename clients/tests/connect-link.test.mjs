@@ -102,7 +102,7 @@ scene("A100: planting the cookie of who began does not take the question away", 
 });
 
 scene("A100: consent in another browser brings nothing to who began, and ends the link", {
-  expected: [{ status: 400, path: LINK }],
+  expected: [{ status: 403, path: LINK }],
 }, async ({ people, page, demo, emulator, anotherBrowser }) => {
   await demo.logIn();
   const link = await beginConnecting(demo);
