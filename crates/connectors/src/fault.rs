@@ -78,6 +78,11 @@ impl FaultCode {
         Self(Cow::Borrowed(code))
     }
 
+    /// A code that was stored.
+    pub fn stored(code: &str) -> Self {
+        Self(Cow::Owned(code.to_owned()))
+    }
+
     /// A code from a provider.
     pub(crate) fn of_provider(code: &str) -> Self {
         let usual = code.len() <= CODE_BYTES_MAX && code.split('_').all(is_word);

@@ -14,6 +14,7 @@ use vault::keyring::Kek;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::journal::Journal;
 use crate::keys::{KeyError, Keys, TenantKeys};
 use crate::outbound::Outbound;
 use crate::passwords::PasswordHashing;
@@ -40,6 +41,10 @@ pub struct App {
     pub keys: Keys,
     /// Hashes passwords, a few at a time.
     pub passwords: PasswordHashing,
+    /// What waits for the database.
+    pub journal: Journal,
+    /// What this process is called among the nodes.
+    pub(crate) node: String,
 
     pub(crate) flights: RefreshFlights,
     pub(crate) origins: Recent<TenantId, Vec<String>>,
@@ -62,14 +67,18 @@ pub struct Parts {
     pub outbound: Outbound,
     /// What is known of providers.
     pub catalogue: Catalogue,
+    /// Where renewed tokensets wait when the database is gone.
+    pub journal: Journal,
 }
 
 impl App {
-    /// Puts the parts together; checks the key-encryption key before anything else.
+    /// Puts the parts together; checks the key-encryption key before anything else, and brings into the
+    /// database what an earlier process could not.
     pub async fn new(parts: Parts) -> Result<Arc<Self>, KeyError> {
-        let Parts { store, kek, clock, entropy, outbound, catalogue } = parts;
+        let Parts { store, kek, clock, entropy, outbound, catalogue, journal } = parts;
         let keys = Keys::unlock(&store, kek, &*entropy, clock.now()).await?;
-        Ok(Arc::new(Self {
+        let node = entropy.uuid();
+        let app = Arc::new(Self {
             store,
             clock,
             entropy,
@@ -77,13 +86,17 @@ impl App {
             catalogue,
             keys,
             passwords: PasswordHashing::new(),
+            journal,
+            node,
 
             flights: RefreshFlights::default(),
             origins: Recent::new(CONFIGURATION_KEPT),
             tenants: Recent::new(CONFIGURATION_KEPT),
             provider_documents: ProviderDocuments::default(),
             tasks: TaskTracker::new(),
-        }))
+        });
+        app.journal.replay(&app).await?;
+        Ok(app)
     }
 
     /// The time now; a handler asks once.

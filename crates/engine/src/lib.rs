@@ -29,6 +29,7 @@ mod id_token_hint;
 pub mod invalid;
 pub mod issue;
 pub mod jobs;
+pub mod journal;
 pub mod kek;
 pub mod keys;
 pub mod login;

@@ -1,7 +1,7 @@
 //! Puts what a provider gave into the vault, and takes it out again.
 
 use connectors::{Expiry, ProviderAccount, Spec, TokenReply};
-use model::connected_account::{AccessExpiry, ConnectedAccount, Health};
+use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use model::connection::Connection;
 use model::ids::{TenantId, UserId};
 use protocol::oauth::scope::ScopeSet;
@@ -209,6 +209,7 @@ fn new_account(
         health: Health::Active,
         last_used_at: None,
         version: 1,
+        renewal: Renewal::default(),
     }
 }
 
@@ -230,6 +231,7 @@ fn updated(
         refresh_expires_at: given.refresh_expires_at,
         has_refresh_token: tokens.refresh_token.is_some(),
         health: Health::Active,
+        renewal: Renewal::default(),
         version: account.version + 1,
         ..account.clone()
     }
@@ -262,6 +264,7 @@ pub(crate) fn refreshed(
         refresh_expires_at: given.refresh_expires_at.or(account.refresh_expires_at),
         has_refresh_token: account.has_refresh_token || reply.refresh_token.is_some(),
         health: Health::Active,
+        renewal: Renewal::default(),
         version: account.version + 1,
         ..account.clone()
     }

@@ -185,12 +185,22 @@ async fn attempt(
 ) -> Result<Granted, ExchangeError> {
     let mut permit = authorize_exchange(app, context, client, request, proof, now).await?;
     let mut expires_in = None;
-    if let Step::Refresh { fallback } = step(app, &permit, now) {
-        expires_in = renew(app, context, &mut permit, fallback, now).await?;
+    match step(app, &permit, now) {
+        Step::Refresh { fallback } => {
+            expires_in = renew(app, context, &mut permit, fallback, now).await?;
+        }
+        Step::Serve { is_due: true, .. } => {
+            let (app, context) = (Arc::clone(app), context.clone());
+            let account = permit.stored.account.clone();
+            app.clone().detach(async move {
+                vault_refresh::refresh(&app, &context, &account, now).await;
+            });
+        }
+        Step::Serve { is_due: false, .. } | Step::Refuse(_) => {}
     }
     let expires_in = match (expires_in, step(app, &permit, now)) {
         (Some(expires_in), _)
-        | (None, Step::Serve { expires_in } | Step::Refresh { fallback: Some(expires_in) }) => {
+        | (None, Step::Serve { expires_in, .. } | Step::Refresh { fallback: Some(expires_in) }) => {
             expires_in
         }
         (None, Step::Refuse(refusal)) => return Err(ExchangeError::NotRenewable(refusal)),

@@ -1,30 +1,40 @@
-//! Renews a tokenset at its provider, once for all who wait for it.
+//! Renews a tokenset at its provider, once for all who wait for it, in the whole cluster.
 //!
-//! The work runs in a task of its own: a caller that hangs up must not cut it off between the
-//! provider's answer and the commit, because the provider may have ended the old refresh token.
+//! 1. In a process whoever comes while a renewal is under way shares it. The work runs in a task of
+//!    its own: a caller that hangs up must not cut it off between the provider's answer and the
+//!    commit, because the provider may have ended the old refresh token.
+//! 2. What an earlier renewal could not bring into the database is brought there first ([`crate::journal`]).
+//! 3. Among the nodes, one takes the lease of the row; the others look at the row until it changes.
+//!    The lease is committed before anything is sent: that is the intent, and it shows that the
+//!    database can be written.
+//! 4. The holder of the lease asks the provider and writes what comes of it (`attempt`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{
-    FaultCode, Provider, Reply, Spec, TokenFault, TokenReply, read_token_reply, refresh_request,
-};
+use connectors::{FaultCode, Provider};
 use futures_util::FutureExt;
-use model::connected_account::ConnectedAccount;
+use model::connected_account::{ConnectedAccount, Setback};
 use model::ids::{TenantId, TokensetId};
 use protocol::time::Timestamp;
 use store::connected_accounts::{self, StoredAccount};
-use store::{connections, users};
+use store::{connections, refresh_leases, users};
 use vault::refresh::{Step, next_step};
-use vault::seal::UserShare;
-use vault::tokenset::Tokens;
 
 use crate::app::App;
 use crate::context::Context;
-use crate::keys::TenantKeys;
-use crate::outbound::OutboundError;
+use crate::outbound::CALL_TIMEOUT;
 use crate::provider_journey::{JourneyError, resolve_provider};
 use crate::tokensets::{self, TokensetError};
+use crate::vault_refresh::attempt::Attempt;
+
+mod attempt;
+
+/// A lease outlives the call and the commit that follows it.
+const LEASE: Duration = CALL_TIMEOUT.saturating_add(Duration::from_secs(6));
+/// How soon is looked again whether another node is done; the wait doubles up to the maximum.
+const LOOK_AGAIN_FIRST: Duration = Duration::from_millis(20);
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(250);
 
 /// What came of a refresh. Shared by all who waited; holds no token.
 #[derive(Clone, Debug)]
@@ -100,146 +110,94 @@ async fn fly(
     }
 }
 
+/// Renews the tokenset, or waits for the node that does.
 async fn renew(
     app: &App,
     context: &Context,
     account: &ConnectedAccount,
     now: Timestamp,
 ) -> Result<RefreshOutcome, TokensetError> {
+    app.journal.replay(app).await?;
+    let waiting_ends = tokio::time::Instant::now() + LEASE;
+    let mut look_again = LOOK_AGAIN_FIRST;
+    loop {
+        let (stored, provider) = match look(app, context, account, now).await? {
+            Look::Over(outcome) => return Ok(outcome),
+            Look::Due { stored, provider } => (*stored, *provider),
+        };
+        let tenant = context.tenant_id();
+        let mut tx = app.store.write().await?;
+        let lease = refresh_leases::take(&mut tx, tenant, &stored, &app.node, LEASE, now).await?;
+        tx.commit().await?;
+        if let Some(lease) = lease {
+            return Attempt { app, context, provider: &provider, lease }.run(stored, now).await;
+        }
+        if tokio::time::Instant::now() >= waiting_ends {
+            return Ok(RefreshOutcome::passing("renewed_elsewhere"));
+        }
+        tokio::time::sleep(look_again).await;
+        look_again = (look_again * 2).min(LOOK_AGAIN_MAX);
+    }
+}
+
+/// What the row says.
+enum Look {
+    /// There is nothing to do, or nothing that can be done.
+    Over(RefreshOutcome),
+    /// The tokenset is to be renewed, at this provider.
+    Due { stored: Box<StoredAccount>, provider: Box<Provider> },
+}
+
+async fn look(
+    app: &App,
+    context: &Context,
+    account: &ConnectedAccount,
+    now: Timestamp,
+) -> Result<Look, TokensetError> {
     let tenant = context.tenant_id();
     let mut read = app.store.read().await?;
     // Whoever comes just after the last renewal finds it done.
     let Some(stored) = connected_accounts::find(&mut read, tenant, &account.id).await? else {
-        return Ok(RefreshOutcome::Settled);
+        return Ok(Look::Over(RefreshOutcome::Settled));
     };
     let connection = connections::find(&mut read, tenant, &account.connection_id).await?;
-    let Some(connection) = connection else { return Ok(RefreshOutcome::Settled) };
+    let Some(connection) = connection else { return Ok(Look::Over(RefreshOutcome::Settled)) };
+    if users::share(&mut read, tenant, &account.user_id).await?.is_none() {
+        return Err(TokensetError::UserGone);
+    }
+    // A connection of PostgreSQL is not held while the provider takes its time.
+    drop(read);
+    if let Some(wait) = setback(&stored, now) {
+        return Ok(Look::Over(wait));
+    }
     let provider = match resolve_provider(app, context, &connection, now).await {
         Ok(provider) => provider,
         Err(JourneyError::Key(error)) => return Err(error.into()),
         Err(JourneyError::Discovery(error)) => {
             tracing::warn!(%error, connection = %account.connection, "discovery failed");
-            return Ok(RefreshOutcome::passing("discovery"));
+            return Ok(Look::Over(RefreshOutcome::passing("discovery")));
         }
         Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
             tracing::warn!(%error, connection = %account.connection, "no provider");
-            return Ok(RefreshOutcome::Rejected(FaultCode::fixed("connection_settings")));
+            let code = FaultCode::fixed("connection_settings");
+            return Ok(Look::Over(RefreshOutcome::Rejected(code)));
         }
     };
-    let lifetimes = tokensets::lifetimes(&provider.spec);
-    match next_step(&stored.account, lifetimes, now) {
-        Step::Refresh { .. } => {}
-        Step::Serve { .. } | Step::Refuse(_) => return Ok(RefreshOutcome::Settled),
-    }
-    let share = users::share(&mut read, tenant, &account.user_id).await?;
-    let share = share.ok_or(TokensetError::UserGone)?;
-    let keys = app.keys.of(&mut read, tenant, now).await?;
-    // A connection of PostgreSQL is not held while the provider takes its time.
-    drop(read);
-    let tokens = tokensets::open(&keys, tenant, &share, &stored)?;
-    match call(app, &provider, &tokens).await {
-        Ok(reply) => {
-            let renewal = Renewal { spec: &provider.spec, keys: &keys, share: &share, reply };
-            renewal.keep(app, context, stored, tokens, now).await?;
-            Ok(RefreshOutcome::Settled)
+    match next_step(&stored.account, tokensets::lifetimes(&provider.spec), now) {
+        Step::Refresh { .. } | Step::Serve { is_due: true, .. } => {
+            Ok(Look::Due { stored: Box::new(stored), provider: Box::new(provider) })
         }
-        Err(fault) => note_fault(app, context, &stored, fault, now).await,
-    }
-}
-
-/// What a provider gave, and what is needed to put it into the vault.
-struct Renewal<'a> {
-    spec: &'a Spec,
-    keys: &'a TenantKeys,
-    share: &'a UserShare,
-    reply: TokenReply,
-}
-
-impl Renewal<'_> {
-    /// Writes the successor of the tokens that were sent. Whoever connected the account anew meanwhile
-    /// has the newer tokens, and they stay; unless that brought no refresh token, and the one that we
-    /// have just spent was kept.
-    async fn keep(
-        &self,
-        app: &App,
-        context: &Context,
-        mut stored: StoredAccount,
-        sent: Tokens,
-        now: Timestamp,
-    ) -> Result<(), TokensetError> {
-        let tenant = context.tenant_id();
-        let (access_token, refresh_token) = (&self.reply.access_token, &self.reply.refresh_token);
-        loop {
-            let account = tokensets::refreshed(&stored.account, self.spec, &self.reply, now);
-            let tokens = sent.clone().succeeded_by(access_token.clone(), refresh_token.clone());
-            let sealed_tokens =
-                tokensets::seal(app, self.keys, tenant, self.share, &account, &tokens)?;
-            let successor = StoredAccount { account, sealed_tokens };
-            let mut tx = app.store.write().await?;
-            if connected_accounts::replace_tokenset(&mut tx, tenant, &successor).await? {
-                tx.commit().await?;
-                return Ok(());
-            }
-            tx.rollback().await?;
-            let mut read = app.store.read().await?;
-            let found = connected_accounts::find(&mut read, tenant, &stored.account.id).await?;
-            let Some(found) = found else { return Ok(()) };
-            let current = tokensets::open(self.keys, tenant, self.share, &found)?;
-            if current.refresh_token != sent.refresh_token {
-                return Ok(());
-            }
-            stored = found;
+        Step::Serve { is_due: false, .. } | Step::Refuse(_) => {
+            Ok(Look::Over(RefreshOutcome::Settled))
         }
     }
 }
 
-async fn call(app: &App, provider: &Provider, tokens: &Tokens) -> Result<TokenReply, TokenFault> {
-    let passing = |code, maybe_processed| TokenFault::Passing {
-        code: FaultCode::fixed(code),
-        retry_after: None,
-        maybe_processed,
-    };
-    let Some(refresh_token) = &tokens.refresh_token else {
-        return Err(TokenFault::Permanent { code: FaultCode::fixed("no_refresh_token") });
-    };
-    let request = refresh_request(provider, refresh_token)
-        .or(Err(TokenFault::ClientRejected { code: FaultCode::fixed("connection_settings") }))?;
-    let answer = app.outbound.send(request.map(connectors::RequestBody::into_bytes)).await;
-    let answer = answer.map_err(|error| match error {
-        OutboundError::Forbidden => passing("address_not_allowed", false),
-        OutboundError::TimedOut => passing("timeout", true),
-        OutboundError::Unreachable => passing("unreachable", true),
-        OutboundError::TooLong => passing("reply_too_large", true),
-    })?;
-    let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
-    read_token_reply(provider, &reply)
-}
-
-/// Only what the provider says of this very grant marks the account, and only if its tokens are
-/// still those that were sent.
-async fn note_fault(
-    app: &App,
-    context: &Context,
-    stored: &StoredAccount,
-    fault: TokenFault,
-    now: Timestamp,
-) -> Result<RefreshOutcome, TokensetError> {
-    Ok(match fault {
-        TokenFault::Permanent { code } => {
-            let account = &stored.account;
-            let mut tx = app.store.write().await?;
-            let tenant = context.tenant_id();
-            let reason = code.as_str();
-            let version = account.version;
-            let marked =
-                connected_accounts::mark_dead(&mut tx, tenant, &account.id, version, reason, now);
-            let marked = marked.await?;
-            tx.commit().await?;
-            if marked { RefreshOutcome::Refused(code) } else { RefreshOutcome::Settled }
-        }
-        TokenFault::ClientRejected { code } => RefreshOutcome::Rejected(code),
-        TokenFault::Passing { code, retry_after, maybe_processed: _ } => {
-            RefreshOutcome::Passing { code, retry_after }
-        }
+/// Whether the account waits after a passing fault.
+fn setback(stored: &StoredAccount, now: Timestamp) -> Option<RefreshOutcome> {
+    let Setback { code, failures: _, next_attempt_at } = stored.account.renewal.setback.as_ref()?;
+    (now < *next_attempt_at).then(|| RefreshOutcome::Passing {
+        code: FaultCode::stored(code),
+        retry_after: Some(next_attempt_at.since(now)),
     })
 }

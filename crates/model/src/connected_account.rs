@@ -48,6 +48,40 @@ pub struct ConnectedAccount {
     pub last_used_at: Option<Timestamp>,
     /// Counts the writes of the tokenset; a write names the version it replaces.
     pub version: i64,
+    /// How renewing the tokenset goes.
+    pub renewal: Renewal,
+}
+
+/// How renewing a tokenset goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// Whoever renews the tokenset now, or did and was cut off.
+    pub lease: Option<Lease>,
+    /// Since when nobody knows whether the stored refresh token is spent: an attempt was cut off, or
+    /// timed out, between the request and its answer.
+    pub uncertain_since: Option<Timestamp>,
+    /// What came of the last attempts, if they failed for the moment.
+    pub setback: Option<Setback>,
+}
+
+/// The right to renew a tokenset, of one node for a short while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The node.
+    pub owner: String,
+    /// Until when, by the database's clock.
+    pub until: Timestamp,
+}
+
+/// The last attempts failed, and the next one waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setback {
+    /// The code of the last fault.
+    pub code: String,
+    /// How many attempts failed in a row.
+    pub failures: u32,
+    /// Before this moment the provider is not asked again.
+    pub next_attempt_at: Timestamp,
 }
 
 /// When an access token of a provider ends.
@@ -139,6 +173,7 @@ mod tests {
             health: Health::Active,
             last_used_at: None,
             version: 1,
+            renewal: Renewal::default(),
         }
     }
 

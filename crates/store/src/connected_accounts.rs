@@ -1,6 +1,6 @@
 //! Connected accounts and their sealed tokensets.
 
-use model::connected_account::{AccessExpiry, ConnectedAccount, Health};
+use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Lease, Renewal, Setback};
 use model::ids::{ConnectedAccountId, ConnectionId, ProviderSubject, TenantId, TokensetId, UserId};
 use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
@@ -24,7 +24,7 @@ pub async fn find(
     tenant: &TenantId,
     id: &ConnectedAccountId,
 ) -> Result<Option<StoredAccount>> {
-    let sql = "SELECT * FROM account_details WHERE tenant = $1 AND id = $2";
+    let sql = "SELECT * FROM account_states WHERE tenant = $1 AND id = $2";
     q.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
@@ -34,7 +34,7 @@ pub async fn find_by_tokenset(
     tenant: &TenantId,
     tokenset_id: &TokensetId,
 ) -> Result<Option<StoredAccount>> {
-    let sql = "SELECT * FROM account_details WHERE tenant = $1 AND tokenset_id = $2";
+    let sql = "SELECT * FROM account_states WHERE tenant = $1 AND tokenset_id = $2";
     q.row(sql, vec![tenant.into(), tokenset_id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
@@ -45,7 +45,7 @@ pub async fn list_for_user(
     user_id: &UserId,
 ) -> Result<Vec<StoredAccount>> {
     let sql =
-        "SELECT * FROM account_details WHERE tenant = $1 AND user_id = $2 ORDER BY created_at, id";
+        "SELECT * FROM account_states WHERE tenant = $1 AND user_id = $2 ORDER BY created_at, id";
     q.rows(sql, vec![tenant.into(), user_id.into()]).await?.iter().map(from_row).collect()
 }
 
@@ -56,7 +56,7 @@ pub async fn list_for_connection(
     user_id: &UserId,
     connection_id: &ConnectionId,
 ) -> Result<Vec<StoredAccount>> {
-    let sql = "SELECT * FROM account_details \
+    let sql = "SELECT * FROM account_states \
         WHERE tenant = $1 AND user_id = $2 AND connection_id = $3 ORDER BY created_at, id";
     let args = vec![tenant.into(), user_id.into(), connection_id.into()];
     q.rows(sql, args).await?.iter().map(from_row).collect()
@@ -70,7 +70,7 @@ pub async fn find_by_subject(
     connection_id: &ConnectionId,
     subject: &ProviderSubject,
 ) -> Result<Option<StoredAccount>> {
-    let sql = "SELECT * FROM account_details \
+    let sql = "SELECT * FROM account_states \
         WHERE tenant = $1 AND user_id = $2 AND connection_id = $3 AND subject = $4";
     let args = vec![tenant.into(), user_id.into(), connection_id.into(), subject.into()];
     q.row(sql, args).await?.as_ref().map(from_row).transpose()
@@ -111,25 +111,10 @@ pub async fn replace_tokenset(
     let sql = "UPDATE connected_accounts SET email = $4, email_verified = $5, scopes = $6, \
         connected_at = $7, issued_at = $8, access_expires_at = $9, access_expiry_kind = $10, \
         refresh_expires_at = $11, has_refresh_token = $12, sealed_tokens = $13, \
-        dead_since = NULL, dead_reason = NULL, version = $3 \
+        dead_since = NULL, dead_reason = NULL, uncertain_since = NULL, failures = 0, \
+        last_fault = NULL, next_attempt_at = NULL, version = $3 \
         WHERE tenant = $1 AND id = $2 AND version + 1 = $3";
     Ok(tx.execute(sql, tokenset_args(tenant, stored, stored.account.version)).await? == 1)
-}
-
-/// Marks an account as needing a reconnect. Answers `false` if its tokenset changed meanwhile: then
-/// it is not the one that the provider refused.
-pub async fn mark_dead(
-    tx: &mut WriteTx,
-    tenant: &TenantId,
-    id: &ConnectedAccountId,
-    version: i64,
-    reason: &str,
-    now: Timestamp,
-) -> Result<bool> {
-    let sql = "UPDATE connected_accounts SET dead_since = $4, dead_reason = $5 \
-        WHERE tenant = $1 AND id = $2 AND version = $3 AND dead_since IS NULL";
-    let args = vec![tenant.into(), id.into(), version.into(), now.into(), reason.into()];
-    Ok(tx.execute(sql, args).await? == 1)
 }
 
 /// Notes that a tokenset was used.
@@ -155,7 +140,7 @@ pub async fn delete(
 }
 
 /// `$1` to `$13`: what every write of a tokenset carries.
-fn tokenset_args(tenant: &TenantId, stored: &StoredAccount, version: i64) -> Vec<Arg> {
+pub(crate) fn tokenset_args(tenant: &TenantId, stored: &StoredAccount, version: i64) -> Vec<Arg> {
     let account = &stored.account;
     let expiry_kind = match account.access_expiry {
         AccessExpiry::At(_) => "at",
@@ -186,7 +171,7 @@ fn dead(health: &Health) -> (Option<Timestamp>, Option<&str>) {
     }
 }
 
-fn from_row(row: &Row) -> Result<StoredAccount> {
+pub(crate) fn from_row(row: &Row) -> Result<StoredAccount> {
     let column = "access_expiry_kind";
     let access_expiry = match (row.text(column)?, row.opt_time("access_expires_at")?) {
         ("at", Some(end)) => AccessExpiry::At(end),
@@ -222,6 +207,22 @@ fn from_row(row: &Row) -> Result<StoredAccount> {
         health,
         last_used_at: row.opt_time("last_used_at")?,
         version: row.int("version")?,
+        renewal: renewal(row)?,
     };
     Ok(StoredAccount { account, sealed_tokens: row.sealed("sealed_tokens")? })
+}
+
+fn renewal(row: &Row) -> Result<Renewal> {
+    let lease = match (row.opt_text("lease_owner")?, row.opt_time("lease_until")?) {
+        (Some(owner), Some(until)) => Some(Lease { owner: owner.to_owned(), until }),
+        _ => None,
+    };
+    let setback = match (row.opt_text("last_fault")?, row.opt_time("next_attempt_at")?) {
+        (Some(code), Some(next_attempt_at)) => {
+            let failures = u32::try_from(row.int("failures")?).unwrap_or(u32::MAX);
+            Some(Setback { code: code.to_owned(), failures, next_attempt_at })
+        }
+        _ => None,
+    };
+    Ok(Renewal { lease, uncertain_since: row.opt_time("uncertain_since")?, setback })
 }

@@ -9,6 +9,8 @@ mod value;
 
 use std::path::Path;
 
+use protocol::time::Timestamp;
+
 pub use value::{Arg, Row, Value};
 
 use crate::{Result, StoreError};
@@ -150,6 +152,16 @@ impl WriteTx {
         }
         self.0 = Some(engine);
         Ok(())
+    }
+
+    /// The database's own time, which is the same for all nodes.
+    pub(crate) async fn clock(&mut self) -> Result<Timestamp> {
+        let sql = match &self.0 {
+            Some(WriteEngine::Postgres(_)) => postgres::CLOCK,
+            Some(WriteEngine::Sqlite(_)) | None => sqlite::CLOCK,
+        };
+        let row = self.row(sql, vec![]).await?.ok_or(StoreError::TransactionFailed)?;
+        row.time("now")
     }
 
     /// Runs the statements of a migration.

@@ -21,6 +21,7 @@ pub mod login_states;
 pub mod migrate;
 pub mod passwords;
 pub mod provider_states;
+pub mod refresh_leases;
 pub mod replay_marks;
 pub mod resource_servers;
 pub mod sessions;

@@ -12,11 +12,18 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    name: "0001_init",
-    sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
-    postgres: include_str!("../migrations/postgres/0001_init.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        name: "0001_init",
+        sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
+        postgres: include_str!("../migrations/postgres/0001_init.sql"),
+    },
+    Migration {
+        name: "0002_refresh",
+        sqlite: include_str!("../migrations/sqlite/0002_refresh.sql"),
+        postgres: include_str!("../migrations/postgres/0002_refresh.sql"),
+    },
+];
 
 /// Describes to SQLite's planner whatever tables there are.
 const SQLITE_PLANNER: &str = include_str!("../migrations/sqlite/planner.sql");

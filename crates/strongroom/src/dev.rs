@@ -126,7 +126,8 @@ async fn open(place: &Place) -> Result<Arc<App>, Failure> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let database = storage::open(place.database(), clock.now()).await?;
     let kek = storage::kek(&place.kek(), &database, &*entropy).await?;
-    wiring::app(database, kek, clock, entropy, Reach::PublicAndLoopback).await
+    let journal = place.folder().join("unstored");
+    wiring::app(database, kek, clock, entropy, Reach::PublicAndLoopback, &journal).await
 }
 
 fn plan(app: &App, origins: &Origins, provider: &Provider, seed_file: SeedFile) -> Plan {

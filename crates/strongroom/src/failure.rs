@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use connectors::CatalogueError;
@@ -31,6 +32,8 @@ pub(crate) enum Failure {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the journal {} cannot be read; pass another --journal", folder.display())]
+    Journal { folder: PathBuf, source: io::Error },
     #[error(transparent)]
     Kek(#[from] KekLocationError),
     #[error(transparent)]
@@ -90,6 +93,7 @@ impl Failure {
         match self {
             Self::Listen(_)
             | Self::Place(_)
+            | Self::Journal { .. }
             | Self::Kek(_)
             | Self::SeedFile(_)
             | Self::LocalCa(_)

@@ -58,9 +58,18 @@ pub(crate) struct StorageOptions {
     /// holds the key itself
     #[arg(long, value_name = "FILE", env = "STRONGROOM_KEK_FILE")]
     kek_file: Option<PathBuf>,
+    /// Where renewed tokens wait, sealed, while the database is gone; each node has its own. Without
+    /// this option: beside SQLite's file, or strongroom.unstored in the working directory
+    #[arg(long, value_name = "FOLDER", env = "STRONGROOM_JOURNAL")]
+    journal: Option<PathBuf>,
 }
 
 impl StorageOptions {
+    /// The folder of the journal.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.journal.clone().unwrap_or_else(|| self.database.journal())
+    }
+
     /// Opens a database that has a tenant; makes nothing.
     async fn open_populated(&self) -> Result<(Database, Kek), Failure> {
         if self.database.is_missing() {
@@ -111,7 +120,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let (database, kek) = options.storage.open_populated().await?;
     let reach =
         if options.allow_loopback_providers { Reach::PublicAndLoopback } else { Reach::Public };
-    let app = wiring::app(database, kek, Arc::new(SystemClock), Arc::new(OsEntropy), reach).await?;
+    let journal = options.storage.journal();
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let app = wiring::app(database, kek, clock, entropy, reach, &journal).await?;
     let servers = Servers::new(app, Limits::default())?;
     servers.serve(listener, certificate);
     tracing::info!(address = %options.listen, "listening");

@@ -72,6 +72,19 @@ impl DatabaseLocation {
             Self::Postgres(_) => false,
         }
     }
+
+    /// Where renewed tokensets wait when the database is gone, unless the operator names a folder:
+    /// beside the database's file, or in the working directory.
+    pub(crate) fn journal(&self) -> PathBuf {
+        match self {
+            Self::SqliteFile(file) => {
+                let mut folder = file.as_os_str().to_owned();
+                folder.push(".unstored");
+                folder.into()
+            }
+            Self::Postgres(_) => "strongroom.unstored".into(),
+        }
+    }
 }
 
 /// Opens the database, made and brought to this version's schema if need be.

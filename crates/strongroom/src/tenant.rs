@@ -69,9 +69,10 @@ pub(crate) async fn run(command: TenantCommand) -> Result<(), Failure> {
 async fn create(options: CreateOptions) -> Result<(), Failure> {
     let CreateOptions { name, base_url: base_urls, storage } = options;
     let canonical = base_urls[0].clone();
+    let journal = storage.journal();
     let (database, kek) = storage.open_or_make().await?;
-    let app = wiring::app(database, kek, Arc::new(SystemClock), Arc::new(OsEntropy), Reach::Public)
-        .await?;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let app = wiring::app(database, kek, clock, entropy, Reach::Public, &journal).await?;
     let now = app.now();
     let signing = SigningMaterial::generate().await?;
     let id = TenantId::new(&name);

@@ -1,5 +1,6 @@
 //! The parts, put together and running.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use connectors::Catalogue;
@@ -7,6 +8,7 @@ use engine::app::{App, Parts};
 use engine::clock::Clock;
 use engine::entropy::Entropy;
 use engine::jobs;
+use engine::journal::{self, Journal};
 use engine::outbound::{Outbound, Reach};
 use store::Database;
 use tokio::net::TcpListener;
@@ -24,10 +26,13 @@ pub(crate) async fn app(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     reach: Reach,
+    journal: &Path,
 ) -> Result<Arc<App>, Failure> {
     let outbound = Outbound::new(reach).map_err(Failure::Outbound)?;
     let catalogue = Catalogue::embedded()?;
-    Ok(App::new(Parts { store, kek, clock, entropy, outbound, catalogue }).await?)
+    let journal = Journal::open(journal)
+        .map_err(|source| Failure::Journal { folder: journal.to_owned(), source })?;
+    Ok(App::new(Parts { store, kek, clock, entropy, outbound, catalogue, journal }).await?)
 }
 
 /// The listeners that serve an application.
@@ -45,6 +50,7 @@ impl Servers {
         let router = web::router(Arc::clone(&app))?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(jobs::housekeeping(Arc::clone(&app), stop.clone()));
+        tasks.spawn(journal::replaying(Arc::clone(&app), stop.clone()));
         Ok(Self { app, router, limits, stop, tasks })
     }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use engine::app::{App, Parts};
 use engine::clock::Clock;
+use engine::journal::Journal;
 use engine::keys::SigningMaterial;
 use engine::outbound::{CALL_TIMEOUT, Outbound, Reach};
 use model::tenant::BaseUrl;
+use store::{Database, WriteTx, tenants};
 use strongroom::seed::TENANT;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -36,6 +38,9 @@ pub struct TestServer {
     seed: String,
     limits: Limits,
 }
+
+/// Another process that holds the database's write lock.
+pub struct DatabaseLock(#[expect(dead_code, reason = "its drop is its use")] WriteTx);
 
 /// What a server is to be like.
 #[derive(Debug)]
@@ -94,6 +99,7 @@ impl Builder {
         let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
         let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
 
+        let journal = tempfile::tempdir().unwrap();
         let (place, database) = Place::make(engine).await;
         store::migrate::migrate(&database, clock.now()).await.unwrap();
         let app = App::new(Parts {
@@ -103,6 +109,7 @@ impl Builder {
             entropy: Arc::<SeededEntropy>::clone(&entropy),
             outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),
+            journal: Journal::open(journal.path()).unwrap(),
         })
         .await
         .unwrap();
@@ -112,7 +119,8 @@ impl Builder {
 
         let http = http_client();
         let stop = stop.drop_guard();
-        let world = World { app, clock, entropy, http, emulator, provider, port, place, stop };
+        let world =
+            World { app, clock, entropy, http, emulator, provider, port, place, journal, stop };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
         TestServer { world, tenant, seed, limits }
@@ -149,6 +157,28 @@ impl TestServer {
     /// Starts another node of the cluster: it shares the database and the keys, and remembers
     /// nothing of what the first one does.
     pub async fn another_node(&self) -> Front {
+        self.node(&self.world.journal.path().join("another")).await
+    }
+
+    /// Starts the same node anew, as after a crash: it finds its journal.
+    pub async fn same_node_again(&self) -> Front {
+        self.node(self.world.journal.path()).await
+    }
+
+    /// How many renewed tokensets wait for the database.
+    pub fn journalled(&self) -> usize {
+        self.world.app.journal.waiting()
+    }
+
+    /// Lets nobody write to the SQLite database until it is dropped, or ten seconds have passed.
+    pub async fn lock_database(&self) -> DatabaseLock {
+        let file = self.database_folder().unwrap().join("test.db");
+        let mut tx = Database::open_sqlite(&file).unwrap().write().await.unwrap();
+        assert!(tenants::exist(&mut tx).await.unwrap());
+        DatabaseLock(tx)
+    }
+
+    async fn node(&self, journal: &Path) -> Front {
         let World { app, clock, entropy, emulator, .. } = &*self.world;
         let app = App::new(Parts {
             store: app.store.clone(),
@@ -157,6 +187,7 @@ impl TestServer {
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),
+            journal: Journal::open(journal).unwrap(),
         });
         Front::plain(&app.await.unwrap(), self.limits).await
     }

@@ -25,6 +25,8 @@ pub(crate) struct World {
     /// The server's port.
     pub(crate) port: u16,
     pub(crate) place: Place,
+    /// Where renewed tokensets wait when the database is gone.
+    pub(crate) journal: tempfile::TempDir,
     /// Stops the server when the last handle is gone.
     #[expect(dead_code, reason = "its drop is its use")]
     pub(crate) stop: DropGuard,

@@ -1,16 +1,24 @@
 //! When a tokenset is served, when it is refreshed, and what a provider's answer does to it.
 //!
 //! Decisions only: `engine` asks for a step, does it, and tells what came of it.
+//!
+//! ```text
+//! Fresh ──(margin)──▶ Due ──claim──▶ Leased ──answer──▶ Fresh
+//! Leased ──refused──▶ NeedsReconnect ──reconnect──▶ Fresh
+//! Leased ──passing fault──▶ Due, not before next_attempt_at
+//! Leased ──time-out, crash──▶ Uncertain ──tried again──▶ Fresh | NeedsReconnect
+//! ```
 
 use std::time::Duration;
 
-use model::connected_account::{AccessExpiry, ConnectedAccount, Health};
+use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use protocol::time::Timestamp;
 
 /// What a provider's tokens are assumed to be like, from the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// A token with less than this left is refreshed before it is given out.
+    /// A token with less than this left is due: it is refreshed, behind the caller's back while
+    /// more than half of it is left.
     pub margin: Duration,
     /// The lifetime told to callers when the provider told us none.
     pub assumed: Duration,
@@ -23,6 +31,8 @@ pub enum Step {
     Serve {
         /// For how long it can be used, as told to the caller.
         expires_in: Duration,
+        /// Whether it is to be refreshed behind the caller's back.
+        is_due: bool,
     },
     /// Ask the provider for a new one first.
     Refresh {
@@ -44,22 +54,63 @@ pub enum Refusal {
     NeedsReconnect,
 }
 
+/// Where the tokenset of an account stands, as it is shown to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Its token has time left.
+    Fresh,
+    /// Its token ends soon, or did, and can be refreshed.
+    Due,
+    /// A node refreshes it now, or was cut off doing so a short while ago.
+    Leased,
+    /// Nobody knows whether its refresh token is spent.
+    Uncertain,
+    /// Only the person can help.
+    NeedsReconnect,
+}
+
+impl State {
+    /// The published name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Due => "due",
+            Self::Leased => "refreshing",
+            Self::Uncertain => "uncertain",
+            Self::NeedsReconnect => "needs_reconnect",
+        }
+    }
+}
+
+/// Where the tokenset of an account stands.
+pub fn state(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestamp) -> State {
+    match (&account.health, &account.renewal) {
+        (Health::NeedsReconnect { .. }, _) => State::NeedsReconnect,
+        (Health::Active, Renewal { uncertain_since: Some(_), .. }) => State::Uncertain,
+        (Health::Active, Renewal { lease: Some(_), .. }) => State::Leased,
+        (Health::Active, _) => match next_step(account, lifetimes, now) {
+            Step::Serve { is_due: false, .. } => State::Fresh,
+            Step::Serve { is_due: true, .. } | Step::Refresh { .. } => State::Due,
+            Step::Refuse(_) => State::NeedsReconnect,
+        },
+    }
+}
+
 /// Decides the next step for an account.
 pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestamp) -> Step {
     let left = match (account.access_expiry, account.has_refresh_token) {
-        (AccessExpiry::Never, _) => return Step::Serve { expires_in: lifetimes.assumed },
-        // Nobody said that it ends and nothing could replace it: it is given out until the provider
-        // refuses it.
-        (AccessExpiry::Assumed(_), false) => {
-            return Step::Serve { expires_in: lifetimes.assumed };
+        // Of the second nobody said that it ends, and nothing could replace it: it is given out until
+        // the provider refuses it.
+        (AccessExpiry::Never, _) | (AccessExpiry::Assumed(_), false) => {
+            return Step::Serve { expires_in: lifetimes.assumed, is_due: false };
         }
         (AccessExpiry::At(end) | AccessExpiry::Assumed(end), _) => end.since(now),
     };
+    if left > lifetimes.margin {
+        return Step::Serve { expires_in: left, is_due: false };
+    }
     // Callers are told whole seconds: of a token with less than one they could do nothing.
     let valid = (left.as_secs() > 0).then_some(left);
-    if left > lifetimes.margin {
-        return Step::Serve { expires_in: left };
-    }
     let refusal = match &account.health {
         Health::NeedsReconnect { .. } => Some(Refusal::NeedsReconnect),
         Health::Active if !account.has_refresh_token => Some(Refusal::NoRefreshToken),
@@ -69,11 +120,98 @@ pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestam
         Health::Active => None,
     };
     match (refusal, valid) {
+        (None, Some(expires_in)) if left > lifetimes.margin / 2 => {
+            Step::Serve { expires_in, is_due: true }
+        }
         (None, fallback) => Step::Refresh { fallback },
         // A token is served to its true end, even when no other will follow.
-        (Some(_), Some(expires_in)) => Step::Serve { expires_in },
+        (Some(_), Some(expires_in)) => Step::Serve { expires_in, is_due: false },
         (Some(refusal), None) => Step::Refuse(refusal),
     }
+}
+
+/// How an attempt to refresh failed. A fault of our own (the provider does not know us) is none: it
+/// says nothing about the grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The provider refused the grant.
+    Refused,
+    /// It may work the next time.
+    Passing {
+        /// How long the provider asks us to wait.
+        retry_after: Option<Duration>,
+        /// Whether the provider may have spent the refresh token before it failed.
+        maybe_spent: bool,
+    },
+}
+
+/// What was known before the attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How many attempts failed in a row.
+    pub failures: u32,
+    /// Since when it is unknown whether the refresh token is spent.
+    pub uncertain_since: Option<Timestamp>,
+    /// Whether the provider's refresh tokens may be good for one use only.
+    pub rotates: bool,
+}
+
+/// What a failed attempt makes of the tokenset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// The grant is dead.
+    NeedsReconnect {
+        /// It may have died because an answer was lost.
+        was_uncertain: bool,
+    },
+    /// It is due as before.
+    Later {
+        /// Not before this moment.
+        next_attempt_at: Timestamp,
+        /// Since when it is unknown whether the refresh token is spent.
+        uncertain_since: Option<Timestamp>,
+    },
+}
+
+/// The first wait after a passing fault; it doubles with each.
+const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+/// The longest wait that we choose ourselves.
+const BACK_OFF_MAX: Duration = Duration::from_mins(5);
+
+/// What a failed attempt makes of the tokenset. `jitter` is random: it spreads those who failed
+/// together.
+pub fn after_failure(
+    failure: Failure,
+    standing: Standing,
+    jitter: u16,
+    now: Timestamp,
+) -> Transition {
+    let uncertain = standing.uncertain_since.filter(|_| standing.rotates);
+    match failure {
+        Failure::Refused => Transition::NeedsReconnect { was_uncertain: uncertain.is_some() },
+        // A provider that lets a spent refresh token live on does so for seconds: the first attempt
+        // after a lost answer does not wait.
+        Failure::Passing { retry_after: None, maybe_spent: true }
+            if standing.rotates && uncertain.is_none() =>
+        {
+            Transition::Later { next_attempt_at: now, uncertain_since: Some(now) }
+        }
+        Failure::Passing { retry_after, maybe_spent } => {
+            let wait = back_off(standing.failures, jitter).max(retry_after.unwrap_or_default());
+            let since_now = (maybe_spent && standing.rotates).then_some(now);
+            Transition::Later {
+                next_attempt_at: now.saturating_add(wait),
+                uncertain_since: uncertain.or(since_now),
+            }
+        }
+    }
+}
+
+/// How long to wait after so many failures before this one: between half of the step and all of it.
+pub fn back_off(failures: u32, jitter: u16) -> Duration {
+    let step = BACK_OFF_FIRST.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
+    let step = step.min(BACK_OFF_MAX);
+    step / 2 + (step / 2).mul_f64(f64::from(jitter) / f64::from(u16::MAX))
 }
 
 /// When an access token that was issued at `now` ends.
@@ -124,11 +262,16 @@ mod tests {
             health: Health::Active,
             last_used_at: None,
             version: 1,
+            renewal: Renewal::default(),
         }
     }
 
     const fn serve(seconds: u64) -> Step {
-        Step::Serve { expires_in: Duration::from_secs(seconds) }
+        Step::Serve { expires_in: Duration::from_secs(seconds), is_due: false }
+    }
+
+    const fn serve_due(seconds: u64) -> Step {
+        Step::Serve { expires_in: Duration::from_secs(seconds), is_due: true }
     }
 
     #[test]
@@ -138,7 +281,9 @@ mod tests {
         };
         let refresh = |left: Option<u64>| Step::Refresh { fallback: left.map(Duration::from_secs) };
         check(at(1_061), true, serve(61));
-        check(at(1_060), true, refresh(Some(60)));
+        check(at(1_060), true, serve_due(60));
+        check(at(1_031), true, serve_due(31));
+        check(at(1_030), true, refresh(Some(30)));
         check(at(1_001), true, refresh(Some(1)));
         let in_less_than_a_second = AccessExpiry::At(Timestamp::from_millis(1_000_999));
         check(in_less_than_a_second, true, refresh(None));
@@ -177,5 +322,46 @@ mod tests {
         assert_eq!(access_expiry(None, true, LIFETIMES, NOW), assumed);
         assert_eq!(access_expiry(None, false, LIFETIMES, NOW), AccessExpiry::Never);
         assert_eq!(access_expiry(Some(Duration::from_secs(5)), true, LIFETIMES, NOW), at(1_005));
+    }
+
+    #[test]
+    fn what_a_failed_attempt_makes_of_a_tokenset() {
+        let at = Timestamp::from_seconds;
+        let standing = Standing { failures: 0, uncertain_since: None, rotates: true };
+        let doubtful = Standing { uncertain_since: Some(at(900)), ..standing };
+        let passing = |retry_after: Option<u64>, maybe_spent| Failure::Passing {
+            retry_after: retry_after.map(Duration::from_secs),
+            maybe_spent,
+        };
+        let later = |seconds, uncertain_since: Option<i64>| Transition::Later {
+            next_attempt_at: at(seconds),
+            uncertain_since: uncertain_since.map(at),
+        };
+        let dead = |was_uncertain| Transition::NeedsReconnect { was_uncertain };
+        let fixed = Standing { rotates: false, ..standing };
+        let check = |failure, standing, expected| {
+            let jitter = u16::MAX;
+            assert_eq!(after_failure(failure, standing, jitter, NOW), expected, "{failure:?}");
+        };
+        check(Failure::Refused, standing, dead(false));
+        check(Failure::Refused, doubtful, dead(true));
+        check(Failure::Refused, Standing { rotates: false, ..doubtful }, dead(false));
+        check(passing(None, false), standing, later(1_001, None));
+        check(passing(None, false), doubtful, later(1_001, Some(900)));
+        // The first attempt after a lost answer does not wait; the second does.
+        check(passing(None, true), standing, later(1_000, Some(1_000)));
+        check(passing(None, true), doubtful, later(1_001, Some(900)));
+        check(passing(None, true), fixed, later(1_001, None));
+        check(passing(Some(7), false), standing, later(1_007, None));
+        check(passing(Some(7), true), standing, later(1_007, Some(1_000)));
+        check(passing(None, false), Standing { failures: 3, ..standing }, later(1_008, None));
+        check(passing(None, false), Standing { failures: 40, ..standing }, later(1_300, None));
+    }
+
+    #[test]
+    fn waits_are_spread_over_half_of_the_step() {
+        assert_eq!(back_off(0, 0), Duration::from_millis(500));
+        assert_eq!(back_off(0, u16::MAX), Duration::from_secs(1));
+        assert_eq!(back_off(u32::MAX, u16::MAX), Duration::from_mins(5));
     }
 }

@@ -29,6 +29,10 @@ const SESSION_LIMITS: &str =
 /// Whatever the server's default is: a statement that lost a race must see who won it.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
+/// Asks for the time, in milliseconds.
+pub(super) const CLOCK: &str =
+    "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now";
+
 #[derive(Clone)]
 pub(super) struct Postgres(Pool);
 

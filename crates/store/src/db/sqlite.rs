@@ -20,6 +20,8 @@ use super::value::{Arg, Row};
 use crate::{Result, StoreError};
 
 const READERS: usize = 4;
+/// Asks for the time, in milliseconds.
+pub(super) const CLOCK: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
 
 #[derive(Clone)]
 pub(super) struct Sqlite {

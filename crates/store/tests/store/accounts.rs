@@ -192,37 +192,6 @@ async fn a_tokenset_is_replaced_by_one_of_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_tokenset_that_was_refused_is_marked_dead() {
-    on_both(|database| async move {
-        let tenant = settle(&database, "acme").await;
-        let first = account("cac_1", "1", "first");
-        add(&database, &tenant, &first).await;
-        let id = &first.account.id;
-        let mut tx = database.write().await.unwrap();
-        for (version, marked) in [(0, false), (2, false), (1, true), (1, false)] {
-            let now = at(600 + version);
-            let outcome =
-                connected_accounts::mark_dead(&mut tx, &tenant, id, version, "invalid_grant", now);
-            assert_eq!(outcome.await.unwrap(), marked, "{version}");
-        }
-        tx.commit().await.unwrap();
-        let mut dead = first.clone();
-        dead.account.health =
-            Health::NeedsReconnect { reason: "invalid_grant".to_owned(), since: at(601) };
-        check(&database, &tenant, &dead).await;
-
-        let reconnected = successor(&first, "second");
-        let mut tx = database.write().await.unwrap();
-        assert!(
-            connected_accounts::replace_tokenset(&mut tx, &tenant, &reconnected).await.unwrap()
-        );
-        tx.commit().await.unwrap();
-        check(&database, &tenant, &reconnected).await;
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn use_is_noted_and_only_the_owner_deletes() {
     on_both(|database| async move {
         let tenant = settle(&database, "acme").await;

@@ -9,7 +9,7 @@ use store::keys::{self, SealedSigningKey, Stage, WrappedKey};
 use store::{
     Database, Query, WriteTx, attempts, client_grants, clients, connect_transactions,
     connected_accounts, connections, grants, log_events, login_states, passwords, provider_states,
-    replay_marks, resource_servers, sessions, tenants, users,
+    refresh_leases, replay_marks, resource_servers, sessions, tenants, users,
 };
 use vault::keyring::{KeyId, Purpose};
 use vault::seal::Sealed;
@@ -199,7 +199,7 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 46] = [
+const CHANGES: [&str; 47] = [
     "tenants::replace_base_urls",
     "tenants::update_settings",
     "clients::find_for_update",
@@ -238,7 +238,8 @@ const CHANGES: [&str; 46] = [
     "grants::revoke_for_user",
     "grants::revoke_oldest",
     "connected_accounts::replace_tokenset",
-    "connected_accounts::mark_dead",
+    "refresh_leases::take",
+    "refresh_leases::clear",
     "connected_accounts::note_use",
     "connected_accounts::delete",
     "connect_transactions::bind_browser",
@@ -254,7 +255,7 @@ async fn change(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
         ("tenants" | "clients" | "resource_servers" | "client_grants" | "connections", _) => {
             change_configuration(name, tx, t).await
         }
-        ("users" | "passwords" | "sessions" | "connected_accounts", _) => {
+        ("users" | "passwords" | "sessions" | "connected_accounts" | "refresh_leases", _) => {
             change_people(name, tx, t).await
         }
         _ => change_flows(name, tx, t).await,
@@ -353,9 +354,14 @@ async fn change_people(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
             next.account.version += 1;
             connected_accounts::replace_tokenset(tx, t, &next).await
         }
-        "connected_accounts::mark_dead" => {
-            connected_accounts::mark_dead(tx, t, &cac, 1, "changed", at(9)).await
+        "refresh_leases::take" => {
+            let stored = samples::account("cac_1", "subject", "");
+            let length = std::time::Duration::from_secs(9);
+            refresh_leases::take(tx, t, &stored, "node", length, at(9))
+                .await
+                .map(|lease| lease.is_some())
         }
+        "refresh_leases::clear" => refresh_leases::clear(tx, t, &cac).await.map(|rows| rows == 1),
         "connected_accounts::note_use" => {
             connected_accounts::note_use(tx, t, &cac, at(9)).await.map(|rows| rows == 1)
         }

@@ -11,6 +11,7 @@ mod engines;
 mod files;
 mod grants;
 mod isolation;
+mod leases;
 mod log_events;
 mod migrations;
 mod one_time_values;

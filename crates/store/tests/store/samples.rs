@@ -2,7 +2,7 @@
 
 use model::client::Client;
 use model::client_grant::{ClientGrant, SubjectType};
-use model::connected_account::{AccessExpiry, ConnectedAccount, Health};
+use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use model::connection::Connection;
 use model::grant::{Authorization, CodeGrant, GrantFamily};
 use model::ids::TenantId;
@@ -183,6 +183,7 @@ pub(crate) fn account(id: &str, subject: &str, mark: &str) -> StoredAccount {
         health: Health::Active,
         last_used_at: Some(at(130)),
         version: 1,
+        renewal: Renewal::default(),
     };
     StoredAccount { account, sealed_tokens: sealed(mark) }
 }

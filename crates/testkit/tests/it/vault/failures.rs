@@ -14,6 +14,9 @@ const CONNECTION_REJECTED: Refusal = Refusal {
     description: "The provider does not accept the connection's configuration.",
 };
 
+/// After one failure the provider is left alone for no longer.
+const BACK_OFF: Duration = Duration::from_secs(8);
+
 /// Every way in which a provider can fail for the moment: the rule, what the log says, and for how
 /// many seconds the caller is told to wait.
 fn passing_faults() -> Vec<(Value, &'static str, &'static str)> {
@@ -75,6 +78,7 @@ async fn a_passing_fault_is_told_as_one_and_kills_nobodys_account() {
         let answer = fails(&scene, PROVIDER_UNREACHABLE, &cause).await;
         assert_eq!(answer.header("retry-after"), Some(retry_after), "{rule}");
         provider.clear_faults().await;
+        server.clock().advance(BACK_OFF);
         // Nothing was marked: the next caller succeeds.
         scene.is_intact().await;
     }
@@ -87,7 +91,7 @@ async fn a_provider_that_does_not_answer_in_time_is_a_passing_fault() {
     let scene = Scene::of(server, &Login::web()).await;
     let (server, provider) = (&scene.server, scene.server.provider());
     let token = scene.ada.calendar_token().await;
-    for (advance, is_good) in [(3570, true), (30, false)] {
+    for (advance, is_good) in [(3572, true), (28, false)] {
         server.clock().advance(Duration::from_secs(advance));
         provider.fault(json!({ "endpoint": "refresh", "delay_ms": 3000 })).await;
         if is_good {
@@ -98,6 +102,7 @@ async fn a_provider_that_does_not_answer_in_time_is_a_passing_fault() {
             assert_eq!(answer.header("retry-after"), Some("5"));
         }
         provider.clear_faults().await;
+        server.clock().advance(BACK_OFF);
     }
     scene.is_intact().await;
 }
@@ -112,18 +117,19 @@ async fn a_token_that_is_still_good_is_given_out_through_every_fault() {
         json!({ "endpoint": "refresh", "effect": { "kind": "error", "error": "invalid_client" } });
     for rule in rules.chain([ours]) {
         let token = scene.ada.calendar_token().await;
-        // Inside the margin, and a little before the end.
+        // Inside the second half of the margin, and a little before the end.
         let told = scene.ada.exchange_calendar().await.expect(200).json()["expires_in"].clone();
-        let left = told.as_u64().unwrap() - 30;
+        let left = told.as_u64().unwrap() - 28;
         server.clock().advance(Duration::from_secs(left));
         provider.fault(rule.clone()).await;
         let calls = provider.calls_of("refresh").await;
         let answer = scene.ada.exchange_calendar().await.expect(200);
         assert_eq!(answer.member("access_token"), token, "{rule}");
         let expires_in = answer.json()["expires_in"].as_u64().unwrap();
-        assert!((20..=30).contains(&expires_in), "{rule}: {expires_in}");
+        assert!((20..=28).contains(&expires_in), "{rule}: {expires_in}");
         assert_eq!(provider.calls_of("refresh").await, calls + 1, "{rule}");
         provider.clear_faults().await;
+        server.clock().advance(BACK_OFF);
         assert_ne!(scene.ada.calendar_token().await, token, "{rule}");
     }
 }
@@ -160,7 +166,7 @@ async fn a_dead_grants_token_is_given_out_to_its_end() {
     let (server, provider) = (&scene.server, scene.server.provider());
     let token = scene.ada.calendar_token().await;
     let told = scene.ada.exchange_calendar().await.expect(200).json()["expires_in"].clone();
-    server.clock().advance(Duration::from_secs(told.as_u64().unwrap() - 30));
+    server.clock().advance(Duration::from_secs(told.as_u64().unwrap() - 28));
     let dead = json!({ "kind": "error", "error": "invalid_grant" });
     provider.fault(json!({ "endpoint": "refresh", "effect": dead })).await;
     for _ in 0..3 {

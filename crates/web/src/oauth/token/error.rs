@@ -209,7 +209,8 @@ impl From<ExchangeError> for OAuthError {
             )
             .with_header(header::RETRY_AFTER, "60"),
             ExchangeError::ProviderUnreachable { code: _, retry_after } => {
-                let seconds = retry_after.map_or(5, |wait| wait.as_secs().max(1));
+                // Rounded up: who comes a moment too early would be sent away again.
+                let seconds = retry_after.map_or(5, |wait| wait.as_millis().div_ceil(1000).max(1));
                 Self::new(ErrorCode::TemporarilyUnavailable, "The provider could not be reached.")
                     .with_header(header::RETRY_AFTER, &seconds.to_string())
             }

@@ -1,0 +1,225 @@
+//! What a provider gave while the database was gone: kept in files of this node until the database
+//! takes it.
+//!
+//! A refresh token that rotates lives in the provider's answer alone until it is stored. If the
+//! database is not there at that moment, the successor goes into a file of its own, its tokens sealed
+//! as in the database, synced to disk before anybody is told anything. It is brought into the
+//! database before this node renews anything else, every second, and at every start.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use model::connected_account::{AccessExpiry, ConnectedAccount};
+use model::ids::{ConnectedAccountId, TenantId};
+use protocol::oauth::scope::ScopeSet;
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::connected_accounts::{self, StoredAccount};
+use store::{StoreError, refresh_leases};
+use tokio_util::sync::CancellationToken;
+use vault::seal::Sealed;
+
+use crate::app::App;
+
+/// How often is looked whether the database is back.
+const REPLAY_EVERY: Duration = Duration::from_secs(1);
+const SUFFIX: &str = "tokenset";
+
+/// The journal of one node.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    /// By file name. Also what could not be written to disk either.
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+/// The successor of a tokenset, as it is to stand in the database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    tenant: TenantId,
+    account: ConnectedAccountId,
+    version: i64,
+    scopes: ScopeSet,
+    issued_at: Timestamp,
+    access_expires_at: Option<Timestamp>,
+    /// Whether the end of the access token is an assumption.
+    is_assumed: bool,
+    refresh_expires_at: Option<Timestamp>,
+    has_refresh_token: bool,
+    /// Base64 of the sealed record.
+    sealed_tokens: String,
+}
+
+impl Entry {
+    /// Of a tokenset that should have been stored.
+    pub(crate) fn of(tenant: &TenantId, successor: &StoredAccount) -> Self {
+        let StoredAccount { account, sealed_tokens } = successor;
+        Self {
+            tenant: tenant.clone(),
+            account: account.id.clone(),
+            version: account.version,
+            scopes: account.scopes.clone(),
+            issued_at: account.issued_at,
+            access_expires_at: account.access_expiry.instant(),
+            is_assumed: matches!(account.access_expiry, AccessExpiry::Assumed(_)),
+            refresh_expires_at: account.refresh_expires_at,
+            has_refresh_token: account.has_refresh_token,
+            sealed_tokens: BASE64_STANDARD.encode(sealed_tokens.as_bytes()),
+        }
+    }
+
+    fn file_name(&self) -> String {
+        format!("{}-{}.{SUFFIX}", self.account, self.version)
+    }
+
+    /// What it makes of the account as it stands.
+    fn applied_to(&self, account: ConnectedAccount) -> Option<StoredAccount> {
+        let access_expiry = match (self.access_expires_at, self.is_assumed) {
+            (Some(end), true) => AccessExpiry::Assumed(end),
+            (Some(end), false) => AccessExpiry::At(end),
+            (None, _) => AccessExpiry::Never,
+        };
+        let sealed = BASE64_STANDARD.decode(&self.sealed_tokens).ok()?;
+        let account = ConnectedAccount {
+            scopes: self.scopes.clone(),
+            issued_at: self.issued_at,
+            access_expiry,
+            refresh_expires_at: self.refresh_expires_at,
+            has_refresh_token: self.has_refresh_token,
+            version: self.version,
+            ..account
+        };
+        Some(StoredAccount { account, sealed_tokens: Sealed::from_bytes(sealed) })
+    }
+}
+
+impl Journal {
+    /// The journal in a folder, with what an earlier process of this node left there. The folder is
+    /// made when it is first needed.
+    ///
+    /// # Errors
+    /// If the folder is there and cannot be read.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let mut entries = HashMap::new();
+        let files = match fs::read_dir(folder) {
+            Ok(files) => Some(files),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        for file in files.into_iter().flatten() {
+            let path = file?.path();
+            if path.extension().is_none_or(|extension| extension != SUFFIX) {
+                continue;
+            }
+            match serde_json::from_slice::<Entry>(&fs::read(&path)?) {
+                Ok(entry) => drop(entries.insert(entry.file_name(), entry)),
+                Err(error) => {
+                    tracing::error!(%error, path = %path.display(), "not a journal entry");
+                }
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), entries: Mutex::new(entries) })
+    }
+
+    /// How many tokensets wait for the database.
+    pub fn waiting(&self) -> usize {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Keeps a tokenset. If the disk does not take it, memory does, and the operator is told.
+    pub(crate) async fn write(&self, entry: Entry) {
+        let (folder, name) = (self.folder.clone(), entry.file_name());
+        let account = entry.account.clone();
+        tracing::error!(%account, "the database does not take a renewed tokenset; it is journalled");
+        self.entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.clone(), entry.clone());
+        let written = tokio::task::spawn_blocking(move || write_file(&folder, &name, &entry)).await;
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, %account, "a renewed tokenset is in memory only");
+            }
+            Err(error) => tracing::error!(%error, %account, "a renewed tokenset is in memory only"),
+        }
+    }
+
+    /// Brings into the database what waits for it.
+    pub(crate) async fn replay(&self, app: &App) -> Result<(), StoreError> {
+        let waiting: Vec<_> = {
+            let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            entries.iter().map(|(name, entry)| (name.clone(), entry.clone())).collect()
+        };
+        for (name, entry) in waiting {
+            let kept = restore(app, &entry).await?;
+            tracing::info!(account = %entry.account, kept, "a journalled tokenset was replayed");
+            self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+            match fs::remove_file(self.folder.join(&name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, name, "a replayed journal entry cannot be removed");
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Brings what waits into the database whenever that is back, until told to stop.
+pub async fn replaying(app: std::sync::Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(REPLAY_EVERY) => {}
+        }
+        if app.journal.waiting() > 0
+            && let Err(error) = app.journal.replay(&app).await
+        {
+            tracing::warn!(%error, "the journal cannot be replayed yet");
+        }
+    }
+}
+
+/// Stores the tokenset unless the account has a newer one, or is gone. An account that another node
+/// has given up meanwhile, because it spent the same refresh token, comes back to life.
+async fn restore(app: &App, entry: &Entry) -> Result<bool, StoreError> {
+    let mut tx = app.store.write().await?;
+    let found = connected_accounts::find(&mut tx, &entry.tenant, &entry.account).await?;
+    let successor = found.and_then(|found| entry.applied_to(found.account));
+    let Some(successor) = successor else {
+        tx.rollback().await?;
+        return Ok(false);
+    };
+    let kept = connected_accounts::replace_tokenset(&mut tx, &entry.tenant, &successor).await?;
+    if kept {
+        refresh_leases::clear(&mut tx, &entry.tenant, &entry.account).await?;
+    }
+    tx.commit().await?;
+    Ok(kept)
+}
+
+/// Written beside, synced, renamed: a file that bears its name is whole.
+fn write_file(folder: &Path, name: &str, entry: &Entry) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    let beside = folder.join(format!("{name}.part"));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(&serde_json::to_vec(entry)?)?;
+    file.sync_all()?;
+    fs::rename(&beside, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
