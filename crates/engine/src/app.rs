@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use vault::keyring::Kek;
 
+use crate::circuits::Circuits;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::journal::Journal;
@@ -47,6 +48,7 @@ pub struct App {
     pub(crate) node: String,
 
     pub(crate) flights: RefreshFlights,
+    pub(crate) circuits: Circuits,
     pub(crate) origins: Recent<TenantId, Vec<String>>,
     tenants: Recent<String, Tenant>,
     pub(crate) provider_documents: ProviderDocuments,
@@ -90,6 +92,7 @@ impl App {
             node,
 
             flights: RefreshFlights::default(),
+            circuits: Circuits::default(),
             origins: Recent::new(CONFIGURATION_KEPT),
             tenants: Recent::new(CONFIGURATION_KEPT),
             provider_documents: ProviderDocuments::default(),

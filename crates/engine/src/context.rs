@@ -19,6 +19,12 @@ pub struct Context {
 }
 
 impl Context {
+    /// Of what the server does by itself for a tenant.
+    pub(crate) fn of_ourselves(tenant: Tenant) -> Option<Self> {
+        let base = tenant.canonical_base()?.clone();
+        Some(Self { tenant: Arc::new(tenant), base, ip: None, user_agent: None })
+    }
+
     /// The tenant's id.
     pub fn tenant_id(&self) -> &TenantId {
         &self.tenant.id

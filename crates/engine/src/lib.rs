@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod access_token;
+pub mod account_health;
 pub mod accounts;
 pub mod administrator;
 pub mod app;
@@ -13,6 +14,7 @@ mod attempts;
 pub mod audit;
 pub mod authorize;
 pub mod change;
+mod circuits;
 pub mod client_auth;
 pub mod client_credentials;
 pub mod client_grants;
@@ -46,6 +48,7 @@ pub mod provider_login;
 mod recent;
 mod refresh_flights;
 pub mod refresh_grant;
+pub mod renewals;
 pub mod resource_servers;
 pub mod revocation;
 pub mod sessions;

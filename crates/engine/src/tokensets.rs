@@ -36,6 +36,13 @@ pub enum TokensetError {
     LostRace,
 }
 
+impl TokensetError {
+    /// Whether it may work when it is tried again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Key(KeyError::Store(StoreError::Unavailable(_))) | Self::LostRace)
+    }
+}
+
 impl From<StoreError> for TokensetError {
     fn from(error: StoreError) -> Self {
         Self::Key(error.into())
@@ -108,7 +115,9 @@ impl Given {
 
 /// What the catalogue says of a provider's tokens.
 pub(crate) fn lifetimes(spec: &Spec) -> Lifetimes {
-    Lifetimes { margin: spec.refresh.margin, assumed: spec.assumed_lifetime() }
+    let margin = spec.refresh.margin;
+    // A token that lasts for half of the margin still serves the one call that it is wanted for.
+    Lifetimes { margin, first: margin / 2, assumed: spec.assumed_lifetime() }
 }
 
 /// How often a write is tried again when a refresh, or another connect, was faster.

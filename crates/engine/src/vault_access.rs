@@ -107,6 +107,14 @@ pub enum ExchangeError {
         /// When to try again.
         retry_after: Option<Duration>,
     },
+    /// The provider's tokens do not last for as long as was asked for.
+    #[error("the token lasts for {} s, and {} s were asked for", left.as_secs(), wanted.as_secs())]
+    TooShort {
+        /// How long it lasts.
+        left: Duration,
+        /// What was asked for.
+        wanted: Duration,
+    },
     /// The database or a key failed, or a record does not open, when the tokenset was to be renewed.
     #[error("the tokenset could not be renewed: {0}")]
     NotRenewed(Arc<TokensetError>),
@@ -184,21 +192,23 @@ async fn attempt(
     now: Timestamp,
 ) -> Result<Granted, ExchangeError> {
     let mut permit = authorize_exchange(app, context, client, request, proof, now).await?;
+    let min_ttl = request.min_ttl;
     let mut expires_in = None;
-    match step(app, &permit, now) {
+    match step(app, &permit, min_ttl, now) {
         Step::Refresh { fallback } => {
-            expires_in = renew(app, context, &mut permit, fallback, now).await?;
+            let fallback = fallback.filter(|left| min_ttl.is_none_or(|wanted| *left >= wanted));
+            expires_in = renew(app, context, &mut permit, fallback, min_ttl, now).await?;
         }
         Step::Serve { is_due: true, .. } => {
             let (app, context) = (Arc::clone(app), context.clone());
             let account = permit.stored.account.clone();
             app.clone().detach(async move {
-                vault_refresh::refresh(&app, &context, &account, now).await;
+                vault_refresh::refresh(&app, &context, &account, min_ttl, now).await;
             });
         }
         Step::Serve { is_due: false, .. } | Step::Refuse(_) => {}
     }
-    let expires_in = match (expires_in, step(app, &permit, now)) {
+    let expires_in = match (expires_in, step(app, &permit, None, now)) {
         (Some(expires_in), _)
         | (None, Step::Serve { expires_in, .. } | Step::Refresh { fallback: Some(expires_in) }) => {
             expires_in
@@ -209,15 +219,20 @@ async fn attempt(
             return Err(ExchangeError::ProviderUnreachable { code, retry_after: None });
         }
     };
+    if let Some(wanted) = min_ttl.filter(|wanted| expires_in < *wanted) {
+        return Err(ExchangeError::TooShort { left: expires_in, wanted });
+    }
     let keys = app.tenant_keys(context.tenant_id(), now).await?;
     let tokens = tokensets::open(&keys, context.tenant_id(), &permit.share, &permit.stored)?;
     let ExchangePermit { connection, stored, .. } = permit;
     Ok(Granted { token: tokens.access_token, expires_in, account: stored.account, connection })
 }
 
-fn step(app: &App, permit: &ExchangePermit, now: Timestamp) -> Step {
+fn step(app: &App, permit: &ExchangePermit, min_ttl: Option<Duration>, now: Timestamp) -> Step {
     match app.catalogue.get(permit.connection.strategy.as_str()) {
-        Some(spec) => next_step(&permit.stored.account, tokensets::lifetimes(spec), now),
+        Some(spec) => {
+            next_step(&permit.stored.account, tokensets::lifetimes(spec).lasting(min_ttl), now)
+        }
         // Only strategies of the catalogue have tokens.
         None => Step::Refuse(Refusal::NoRefreshToken),
     }
@@ -230,9 +245,10 @@ async fn renew(
     context: &Context,
     permit: &mut ExchangePermit,
     fallback: Option<Duration>,
+    min_ttl: Option<Duration>,
     now: Timestamp,
 ) -> Result<Option<Duration>, ExchangeError> {
-    let outcome = vault_refresh::refresh(app, context, &permit.stored.account, now).await;
+    let outcome = vault_refresh::refresh(app, context, &permit.stored.account, min_ttl, now).await;
     let failed = match outcome {
         RefreshOutcome::Settled => {
             let id = &permit.stored.account.id;

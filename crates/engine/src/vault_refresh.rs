@@ -67,11 +67,12 @@ pub(crate) async fn refresh(
     app: &Arc<App>,
     context: &Context,
     account: &ConnectedAccount,
+    min_ttl: Option<Duration>,
     now: Timestamp,
 ) -> RefreshOutcome {
     let key = (context.tenant_id().clone(), account.tokenset_id.clone());
     let flight = app.flights.join(key.clone(), || {
-        let task = fly(Arc::clone(app), context.clone(), account.clone(), now);
+        let task = fly(Arc::clone(app), context.clone(), account.clone(), min_ttl, now);
         let landing = Landing { app: Arc::clone(app), key };
         let task = app.detach(async move {
             let outcome = task.await;
@@ -99,9 +100,10 @@ async fn fly(
     app: Arc<App>,
     context: Context,
     account: ConnectedAccount,
+    min_ttl: Option<Duration>,
     now: Timestamp,
 ) -> RefreshOutcome {
-    match renew(&app, &context, &account, now).await {
+    match renew(&app, &context, &account, min_ttl, now).await {
         Ok(outcome) => outcome,
         Err(error) => {
             tracing::error!(%error, account = %account.id, "a tokenset could not be renewed");
@@ -115,17 +117,22 @@ async fn renew(
     app: &App,
     context: &Context,
     account: &ConnectedAccount,
+    min_ttl: Option<Duration>,
     now: Timestamp,
 ) -> Result<RefreshOutcome, TokensetError> {
     app.journal.replay(app).await?;
     let waiting_ends = tokio::time::Instant::now() + LEASE;
     let mut look_again = LOOK_AGAIN_FIRST;
     loop {
-        let (stored, provider) = match look(app, context, account, now).await? {
+        let (stored, provider) = match look(app, context, account, min_ttl, now).await? {
             Look::Over(outcome) => return Ok(outcome),
             Look::Due { stored, provider } => (*stored, *provider),
         };
         let tenant = context.tenant_id();
+        if let Err(until) = app.circuits.enter(tenant, &stored.account.connection_id, now) {
+            let code = FaultCode::fixed("provider_paused");
+            return Ok(RefreshOutcome::Passing { code, retry_after: Some(until.since(now)) });
+        }
         let mut tx = app.store.write().await?;
         let lease = refresh_leases::take(&mut tx, tenant, &stored, &app.node, LEASE, now).await?;
         tx.commit().await?;
@@ -152,6 +159,7 @@ async fn look(
     app: &App,
     context: &Context,
     account: &ConnectedAccount,
+    min_ttl: Option<Duration>,
     now: Timestamp,
 ) -> Result<Look, TokensetError> {
     let tenant = context.tenant_id();
@@ -183,7 +191,8 @@ async fn look(
             return Ok(Look::Over(RefreshOutcome::Rejected(code)));
         }
     };
-    match next_step(&stored.account, tokensets::lifetimes(&provider.spec), now) {
+    let lifetimes = tokensets::lifetimes(&provider.spec).lasting(min_ttl);
+    match next_step(&stored.account, lifetimes, now) {
         Step::Refresh { .. } | Step::Serve { is_due: true, .. } => {
             Ok(Look::Due { stored: Box::new(stored), provider: Box::new(provider) })
         }

@@ -22,6 +22,7 @@ pub mod migrate;
 pub mod passwords;
 pub mod provider_states;
 pub mod refresh_leases;
+pub mod renewals;
 pub mod replay_marks;
 pub mod resource_servers;
 pub mod sessions;

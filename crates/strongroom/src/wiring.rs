@@ -10,6 +10,7 @@ use engine::entropy::Entropy;
 use engine::jobs;
 use engine::journal::{self, Journal};
 use engine::outbound::{Outbound, Reach};
+use engine::renewals;
 use store::Database;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,7 @@ impl Servers {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(jobs::housekeeping(Arc::clone(&app), stop.clone()));
         tasks.spawn(journal::replaying(Arc::clone(&app), stop.clone()));
+        tasks.spawn(renewals::renewing(Arc::clone(&app), stop.clone()));
         Ok(Self { app, router, limits, stop, tasks })
     }
 

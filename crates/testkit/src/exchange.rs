@@ -17,12 +17,19 @@ pub struct Exchange {
     pub login_hint: Option<String>,
     /// The scopes.
     pub scope: Option<String>,
+    /// For how many seconds the token must last.
+    pub min_ttl: Option<String>,
 }
 
 impl Exchange {
     /// The calendar's token, as it is.
     pub fn calendar() -> Self {
-        Self { connection: CALENDAR_CONNECTION.to_owned(), login_hint: None, scope: None }
+        Self {
+            connection: CALENDAR_CONNECTION.to_owned(),
+            login_hint: None,
+            scope: None,
+            min_ttl: None,
+        }
     }
 
     /// That of one account among several.
@@ -36,6 +43,13 @@ impl Exchange {
     #[must_use]
     pub fn scope(mut self, scope: &str) -> Self {
         self.scope = Some(scope.to_owned());
+        self
+    }
+
+    /// One that lasts for so many seconds.
+    #[must_use]
+    pub fn min_ttl(mut self, seconds: &str) -> Self {
+        self.min_ttl = Some(seconds.to_owned());
         self
     }
 }
@@ -78,6 +92,7 @@ impl Tenant {
             ("connection", &exchange.connection),
         ];
         fields.extend(exchange.login_hint.as_deref().map(|hint| ("login_hint", hint)));
+        fields.extend(exchange.min_ttl.as_deref().map(|seconds| ("min_ttl", seconds)));
         fields.extend(exchange.scope.as_deref().map(|scope| ("scope", scope)));
         self.post("/oauth/token").form(&fields)
     }

@@ -165,6 +165,12 @@ impl TestServer {
         self.node(self.world.journal.path()).await
     }
 
+    /// Renews what is due, as the server does by itself now and then. Answers how many tokensets it
+    /// looked after.
+    pub async fn renew_due(&self) -> usize {
+        engine::renewals::renew_due(&self.world.app, self.world.clock.now()).await.unwrap()
+    }
+
     /// How many renewed tokensets wait for the database.
     pub fn journalled(&self) -> usize {
         self.world.app.journal.waiting()

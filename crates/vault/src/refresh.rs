@@ -17,11 +17,23 @@ use protocol::time::Timestamp;
 /// What a provider's tokens are assumed to be like, from the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// A token with less than this left is due: it is refreshed, behind the caller's back while
-    /// more than half of it is left.
+    /// A token with less than this left is due: it is refreshed, behind the caller's back.
     pub margin: Duration,
+    /// A token with no more than this left is refreshed before it is given out.
+    pub first: Duration,
     /// The lifetime told to callers when the provider told us none.
     pub assumed: Duration,
+}
+
+impl Lifetimes {
+    /// For a caller who wants a token that lasts for `min_ttl`.
+    #[must_use]
+    pub fn lasting(self, min_ttl: Option<Duration>) -> Self {
+        match min_ttl {
+            None => self,
+            Some(first) => Self { margin: self.margin.max(first), first, ..self },
+        }
+    }
 }
 
 /// What to do for a caller who wants an access token now.
@@ -120,7 +132,7 @@ pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestam
         Health::Active => None,
     };
     match (refusal, valid) {
-        (None, Some(expires_in)) if left > lifetimes.margin / 2 => {
+        (None, Some(expires_in)) if left > lifetimes.first => {
             Step::Serve { expires_in, is_due: true }
         }
         (None, fallback) => Step::Refresh { fallback },
@@ -234,8 +246,11 @@ mod tests {
     use protocol::oauth::scope::ScopeSet;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
-    const LIFETIMES: Lifetimes =
-        Lifetimes { margin: Duration::from_mins(1), assumed: Duration::from_mins(10) };
+    const LIFETIMES: Lifetimes = Lifetimes {
+        margin: Duration::from_mins(1),
+        first: Duration::from_secs(30),
+        assumed: Duration::from_mins(10),
+    };
 
     fn at(seconds: i64) -> AccessExpiry {
         AccessExpiry::At(Timestamp::from_seconds(seconds))
@@ -296,6 +311,20 @@ mod tests {
         check(AccessExpiry::Never, true, serve(600));
         check(AccessExpiry::Assumed(Timestamp::from_seconds(500)), false, serve(600));
         check(AccessExpiry::Assumed(Timestamp::from_seconds(500)), true, refresh(None));
+    }
+
+    #[test]
+    fn a_caller_who_wants_more_time_gets_a_new_token_first() {
+        let step = |left: i64, min_ttl| {
+            let lifetimes = LIFETIMES.lasting(Some(Duration::from_secs(min_ttl)));
+            next_step(&account(at(1_000 + left), true), lifetimes, NOW)
+        };
+        assert_eq!(step(600, 300), serve(600));
+        assert_eq!(step(301, 300), serve(301));
+        let fallback = Some(Duration::from_mins(5));
+        assert_eq!(step(300, 300), Step::Refresh { fallback });
+        assert_eq!(step(20, 10), serve_due(20));
+        assert_eq!(step(61, 10), serve(61));
     }
 
     #[test]

@@ -39,8 +39,14 @@ pub(super) async fn authorize_exchange(
     proof: Option<&DpopBound>,
     now: Timestamp,
 ) -> Result<ExchangePermit, ExchangeError> {
-    let VaultExchangeRequest { connection, subject, requested_token_type: _, login_hint, scope } =
-        request;
+    let VaultExchangeRequest {
+        connection,
+        subject,
+        requested_token_type: _,
+        login_hint,
+        scope,
+        min_ttl: _,
+    } = request;
     client.client().vault_exchange_allowed()?;
     let mut read = app.store.read().await?;
     let tenant = context.tenant_id();

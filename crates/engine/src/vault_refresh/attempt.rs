@@ -47,7 +47,9 @@ impl Attempt<'_> {
                 return Err(error);
             }
         };
-        match self.call(&tokens).await {
+        let called = self.call(&tokens).await;
+        self.tell_circuit(&stored, &called, now);
+        match called {
             Ok(reply) => {
                 let renewal = Renewal { attempt: &self, keys: &keys, share: &share, reply };
                 renewal.keep(stored, tokens, now).await?;
@@ -93,6 +95,24 @@ impl Attempt<'_> {
         })?;
         let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
         read_token_reply(self.provider, &reply)
+    }
+
+    fn tell_circuit(
+        &self,
+        stored: &StoredAccount,
+        called: &Result<TokenReply, TokenFault>,
+        now: Timestamp,
+    ) {
+        let (tenant, connection) = (self.context.tenant_id(), &stored.account.connection_id);
+        let jitter = u16::from_be_bytes(self.app.entropy.bytes());
+        self.app.circuits.with(tenant, connection, |circuit| match called {
+            Err(TokenFault::Passing { retry_after, .. }) => {
+                circuit.failed(*retry_after, jitter, now);
+            }
+            Ok(_) | Err(TokenFault::Permanent { .. } | TokenFault::ClientRejected { .. }) => {
+                circuit.answered();
+            }
+        });
     }
 
     /// Writes what a fault means. Only what the provider says of this very grant marks the account, and

@@ -1,6 +1,8 @@
 //! The Token Vault exchange: RFC 8693 with the identifiers that Auth0 gives to
 //! its grant and token types.
 
+use std::time::Duration;
+
 use super::parameters::{InvalidParameter, Parameters};
 use super::scope::ScopeSet;
 use crate::secret::{AccessToken, RefreshToken};
@@ -112,6 +114,9 @@ pub struct VaultExchangeRequest {
     pub login_hint: Option<String>,
     /// `scope` that the token must have.
     pub scope: Option<ScopeSet>,
+    /// `min_ttl`: for how long the token must last at least, in seconds. Ours: Auth0 has no such
+    /// parameter.
+    pub min_ttl: Option<Duration>,
 }
 
 impl VaultExchangeRequest {
@@ -153,8 +158,18 @@ impl VaultExchangeRequest {
             requested_token_type,
             login_hint: parameters.take("login_hint"),
             scope: parameters.take_scope()?,
+            min_ttl: parameters.take("min_ttl").map(|text| seconds(&text)).transpose()?,
         })
     }
+}
+
+/// A day is more than any provider's access token lasts for.
+const MIN_TTL_MAX: Duration = Duration::from_hours(24);
+
+fn seconds(text: &str) -> Result<Duration, InvalidParameter> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse().ok().filter(|_| digits).map(Duration::from_secs);
+    seconds.filter(|wanted| *wanted <= MIN_TTL_MAX).ok_or(InvalidParameter::Malformed("min_ttl"))
 }
 
 #[cfg(test)]
@@ -193,6 +208,7 @@ mod tests {
                 requested_token_type: RequestedTokenType::FederatedConnectionAccessToken,
                 login_hint: Some("ada@example.com".to_owned()),
                 scope: Some(ScopeSet::parse("read write").unwrap()),
+                min_ttl: None,
             }
         );
         let access_token = SubjectTokenType::AccessToken.as_str();

@@ -13,7 +13,7 @@ ALTER TABLE connected_accounts ADD COLUMN next_attempt_at INTEGER;
 -- What is renewed before anybody asks for it.
 CREATE INDEX connected_accounts_by_end ON connected_accounts (access_expires_at)
 WHERE has_refresh_token = 1 AND dead_since IS NULL;
-CREATE INDEX connected_accounts_by_issue ON connected_accounts (issued_at)
+CREATE INDEX connected_accounts_by_issue ON connected_accounts (tenant, connection_id, issued_at)
 WHERE has_refresh_token = 1 AND dead_since IS NULL;
 
 -- As account_details, with the renewal.

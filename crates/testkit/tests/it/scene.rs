@@ -41,7 +41,7 @@ impl LoggedIn {
             persona: connect.persona.clone().or_else(|| Some(self.persona.clone())),
             ..connect.clone()
         };
-        self.tenant.connect_account(&self.browser, &self.mine, &connect).await
+        without_health(self.tenant.connect_account(&self.browser, &self.mine, &connect).await)
     }
 
     /// Connects the calendar of one of the provider's users, in a browser where nobody is signed in at
@@ -49,7 +49,8 @@ impl LoggedIn {
     pub(crate) async fn connect_as(&self, provider_user: &str) -> Value {
         let persona = Persona { provider_user: provider_user.to_owned(), ..self.persona.clone() };
         let connect = Connect::calendar().by_person(persona);
-        self.tenant.connect_account(&self.tenant.browser(), &self.mine, &connect).await
+        let browser = self.tenant.browser();
+        without_health(self.tenant.connect_account(&browser, &self.mine, &connect).await)
     }
 
     /// Begins to connect the calendar.
@@ -69,7 +70,8 @@ impl LoggedIn {
 
     /// The accounts that the person has connected.
     pub(crate) async fn accounts(&self) -> Vec<Value> {
-        self.tenant.connected_accounts(&self.mine).await
+        let accounts = self.tenant.connected_accounts(&self.mine).await;
+        accounts.into_iter().map(without_health).collect()
     }
 
     /// The one account that the person has connected.
@@ -323,4 +325,10 @@ pub(crate) fn exchange_with(
     let added = changes.iter().copied().filter(|(_, value)| !value.is_empty());
     let fields: Vec<_> = kept.chain(added).collect();
     tenant.post("/oauth/token").form(&fields)
+}
+
+/// An account but for how it is doing, which changes with each refresh.
+pub(crate) fn without_health(mut account: Value) -> Value {
+    assert!(account.as_object_mut().unwrap().remove("health").is_some(), "{account}");
+    account
 }

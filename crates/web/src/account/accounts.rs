@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Json;
+use engine::account_health::{AccountHealth, health};
 use engine::accounts;
 use engine::app::App;
 use engine::my_account::Operation;
@@ -34,11 +35,14 @@ pub(crate) struct AccountView {
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    health: AccountHealth,
 }
 
-impl From<ConnectedAccount> for AccountView {
-    fn from(account: ConnectedAccount) -> Self {
+impl AccountView {
+    /// Shows an account as it is doing now.
+    pub(crate) fn of(app: &App, account: ConnectedAccount, now: Timestamp) -> Self {
         Self {
+            health: health(app, &account, now),
             id: account.id,
             connection: account.connection,
             access_type: "offline",
@@ -76,7 +80,8 @@ pub(crate) async fn list(
         .filter(|account| wanted.is_empty() || wanted.contains(&account.connection))
         .collect();
     let (accounts, next) = page.cut(accounts, |account: &ConnectedAccount| account.id.as_str())?;
-    Ok(Json(AccountList { accounts: accounts.into_iter().map(AccountView::from).collect(), next }))
+    let shown = accounts.into_iter().map(|account| AccountView::of(&app, account, asked.now));
+    Ok(Json(AccountList { accounts: shown.collect(), next }))
 }
 
 /// The page, and the connections that the list is narrowed to (`connection`, repeatable).

@@ -140,7 +140,7 @@ pub(crate) async fn complete(
     let completion = read_completion(Payload::read(&headers, &body)?)?;
     let Asked { context, now } = &asked;
     let account = connect_account::complete(&app, context, &caller, completion, *now).await?;
-    Ok((StatusCode::CREATED, Json(AccountView::from(account))))
+    Ok((StatusCode::CREATED, Json(AccountView::of(&app, account, asked.now))))
 }
 
 fn read_completion(mut payload: Payload) -> Result<Completion, AccountError> {

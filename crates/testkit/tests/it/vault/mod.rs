@@ -4,6 +4,7 @@ mod accounts;
 mod cluster;
 mod exchange;
 mod failures;
+mod health;
 mod integrity;
 mod lifetimes;
 mod logins;

@@ -34,6 +34,7 @@ pub(in crate::management) async fn list(
     find(&mut read, context, &id).await?;
     let accounts = connected_accounts::list_for_user(&mut read, context.tenant_id(), &id).await?;
     let page = paging.cut(accounts, |stored: &StoredAccount| stored.account.id.as_str())?;
-    let shown = page.items.iter().map(|stored| show_account(&stored.account)).collect();
+    let shown =
+        page.items.iter().map(|stored| show_account(&app, &stored.account, caller.now())).collect();
     Ok(Found(page.frame.around("connected_accounts", shown)))
 }

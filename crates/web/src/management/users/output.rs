@@ -1,6 +1,8 @@
 //! A user as it is shown. Tokens of providers are never among the identities: they go to the vault,
 //! or nowhere.
 
+use engine::account_health::health;
+use engine::app::App;
 use model::connected_account::ConnectedAccount;
 use model::user::{Identity, User};
 use protocol::oauth::scope::Scope;
@@ -61,7 +63,7 @@ fn show_identity(is_first: bool, identity: &Identity) -> Value {
 }
 
 /// The members of a connected account.
-pub(super) fn show_account(account: &ConnectedAccount) -> Value {
+pub(super) fn show_account(app: &App, account: &ConnectedAccount, now: Timestamp) -> Value {
     let scopes: Vec<&str> = account.scopes.iter().map(Scope::as_str).collect();
     let mut shown = json!({
         "id": account.id,
@@ -71,6 +73,7 @@ pub(super) fn show_account(account: &ConnectedAccount) -> Value {
         "access_type": "offline",
         "scopes": scopes,
         "created_at": account.created_at.to_rfc3339(),
+        "health": health(app, account, now),
     });
     if let Some(end) = account.refresh_expires_at {
         shown["expires_at"] = json!(end.to_rfc3339());

@@ -33,6 +33,12 @@ fn user_is_blocked() -> OAuthError {
     OAuthError::new(ErrorCode::Unauthorized, "user is blocked")
 }
 
+/// The database is gone for the moment.
+fn not_now() -> OAuthError {
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, "The service is not available at present.")
+        .with_header(header::RETRY_AFTER, "2")
+}
+
 fn key_not_proven() -> OAuthError {
     let description = "The refresh token is bound to a key; send a DPoP proof by that key.";
     OAuthError::new(ErrorCode::InvalidDpopProof, description)
@@ -214,6 +220,12 @@ impl From<ExchangeError> for OAuthError {
                 Self::new(ErrorCode::TemporarilyUnavailable, "The provider could not be reached.")
                     .with_header(header::RETRY_AFTER, &seconds.to_string())
             }
+            ExchangeError::TooShort { .. } => Self::new(
+                ErrorCode::InvalidRequest,
+                "The provider's tokens do not last for the min_ttl that was asked for.",
+            ),
+            ExchangeError::NotRenewed(error) if error.is_passing() => not_now(),
+            ExchangeError::Tokenset(error) if error.is_passing() => not_now(),
             ExchangeError::NotRenewed(error) => Self::internal(&*error),
             ExchangeError::Tokenset(error) => Self::internal(&error),
         }
