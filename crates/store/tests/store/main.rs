@@ -11,6 +11,7 @@ mod engines;
 mod files;
 mod grants;
 mod isolation;
+mod lease_model;
 mod leases;
 mod log_events;
 mod migrations;
