@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::hardening;
+use crate::signals::StopSignals;
 
 use self::crash::{Crash, Crashed};
 use self::options::{CrashOptions, RaceOptions};
@@ -46,7 +47,7 @@ async fn race(options: RaceOptions) -> Result<(), Failure> {
     let setting = options.setting();
     let race = Race { callers: options.callers.into(), rounds: options.rounds.into() };
     let site = Site::enter(&setting).await?;
-    let outcome = race::run(&site, &race, &setting).await;
+    let outcome = unless_stopped(race::run(&site, &race, &setting)).await;
     site.leave().await?;
     tell(&outcome?, options.common.json, Raced::table)
 }
@@ -57,9 +58,18 @@ async fn crash(options: CrashOptions) -> Result<(), Failure> {
     let seed = options.seed.unwrap_or_else(|| u64::from(u32::from_le_bytes(entropy.bytes())));
     let crash = Crash { rounds: options.rounds.into(), seed };
     let mut site = Site::enter(&setting).await?;
-    let outcome = crash::run(&mut site, &crash, &setting).await;
+    let outcome = unless_stopped(crash::run(&mut site, &crash, &setting)).await;
     site.leave().await?;
     tell(&outcome?, options.common.json, Crashed::table)
+}
+
+/// Whoever stops a test still has what it made removed.
+async fn unless_stopped<T>(test: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut signals = StopSignals::listen().map_err(Failure::Signals)?;
+    tokio::select! {
+        outcome = test => outcome,
+        () = signals.next() => Err(SelftestError::Stopped.into()),
+    }
 }
 
 fn tell<R: Serialize>(

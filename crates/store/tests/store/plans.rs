@@ -11,7 +11,7 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 21] = [
+const WALKS: [&str; 22] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
@@ -35,6 +35,8 @@ const WALKS: [&str; 21] = [
     "connections e",
     "connections provider_states",
     "resource_servers client_grants",
+    // A rehearsal means every account of its tenant.
+    "access_expiry connected_accounts",
     // Rare: a connection is removed.
     "sessions sessions",
 ];

@@ -8,6 +8,8 @@ use tokio::task::JoinError;
 /// Why a self-test could not be run to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SelftestError {
+    #[error("stopped before the test came to its end")]
+    Stopped,
     #[error("no folder for the test can be made")]
     Folder(#[source] io::Error),
     #[error("the server cannot be started")]

@@ -118,13 +118,14 @@ impl Site {
     /// Ends the processes and removes what was made.
     pub(super) async fn leave(self) -> Result<(), Failure> {
         let Self { http: _, provider, servers, web: _, tenant: _, database, folder } = self;
+        let mut outcome = Ok(());
         for mut server in servers {
-            server.kill().await?;
+            outcome = outcome.and(server.kill().await);
         }
         provider.stop().await;
         database.remove().await?;
         drop(folder);
-        Ok(())
+        Ok(outcome?)
     }
 }
 
