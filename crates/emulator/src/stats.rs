@@ -16,6 +16,7 @@ pub(crate) enum Counted {
     CodeExchangeRefused,
     CodeReplay,
     Refresh,
+    RefreshInGrace,
     RefreshRefused,
     RefreshReplay,
     Revocation,
@@ -32,6 +33,8 @@ pub(crate) struct Counters {
     /// Redeemed codes that came again.
     code_reuse_detected: u64,
     refreshes: u64,
+    /// Those with a replaced refresh token, honoured because grace was left.
+    refreshes_in_grace: u64,
     refreshes_refused: u64,
     /// Replaced refresh tokens that came again when no grace was left.
     reuse_detected: u64,
@@ -91,6 +94,7 @@ impl Counters {
             Counted::CodeExchangeRefused => &mut self.code_exchanges_refused,
             Counted::CodeReplay => &mut self.code_reuse_detected,
             Counted::Refresh => &mut self.refreshes,
+            Counted::RefreshInGrace => &mut self.refreshes_in_grace,
             Counted::RefreshRefused => &mut self.refreshes_refused,
             Counted::RefreshReplay => &mut self.reuse_detected,
             Counted::Revocation => &mut self.revocations,

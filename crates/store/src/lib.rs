@@ -4,6 +4,7 @@
 //! noun and its SQL. Every query carries the tenant. What must stay secret comes in sealed or hashed
 //! and in no other type. Reads take a [`db::ReadTx`] or a [`db::WriteTx`], writes a `WriteTx` alone.
 
+pub mod access_expiry;
 pub mod attempts;
 pub mod authorization_codes;
 pub mod client_grants;

@@ -14,6 +14,7 @@ use web::pages::views::BrokenTranslation;
 use crate::dev::{DemoError, LocalCaError, PlaceError, SeedFileError};
 use crate::listeners::ListenError;
 use crate::seed::SeedError;
+use crate::selftest::SelftestError;
 use crate::serve::TlsFilesError;
 use crate::storage::KekLocationError;
 
@@ -64,6 +65,10 @@ pub(crate) enum Failure {
     TenantExists { name: String },
     #[error("no key-encryption key: pass --kek-file, or set {variable}")]
     NoKek { variable: &'static str },
+    #[error(transparent)]
+    Selftest(#[from] SelftestError),
+    #[error("the promise does not hold ({violations} times)")]
+    PromiseBroken { violations: usize },
 }
 
 /// The exit codes that a command fails with; 2, a misused command line, is clap's.
@@ -113,6 +118,8 @@ impl Failure {
             | Self::Catalogue(_)
             | Self::Translation(_)
             | Self::Emulator(_)
+            | Self::Selftest(_)
+            | Self::PromiseBroken { .. }
             | Self::Demo(_) => FAILED,
         }
     }

@@ -18,3 +18,18 @@ pub(crate) fn forbid_inspection() {
 /// Only Linux has these switches in a safe form.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn forbid_inspection() {}
+
+/// As many open files as the system lets this process have, and those that it starts.
+#[cfg(target_os = "linux")]
+pub(crate) fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { current: _, maximum } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// Elsewhere the limit stays as it is.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn allow_many_files() {}

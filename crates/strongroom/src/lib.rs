@@ -1,8 +1,8 @@
 //! Configuration, wiring and the commands of the binary.
 //!
 //! Floor 6. `strongroom dev` ([`seed`] says what it finds in its tenant), `strongroom serve`,
-//! `strongroom tenant create`. Nothing here decides who may do what: it puts the parts together,
-//! listens, and says in one sentence why it cannot.
+//! `strongroom tenant create`, `strongroom selftest`. Nothing here decides who may do what: it puts
+//! the parts together, listens, and says in one sentence why it cannot.
 
 mod cli;
 mod dev;
@@ -11,6 +11,7 @@ mod hardening;
 mod listeners;
 mod logging;
 pub mod seed;
+mod selftest;
 mod serve;
 mod signals;
 mod storage;
@@ -43,6 +44,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Dev(options) => dev::run(options).await,
             Command::Serve(options) => serve::run(options).await,
             Command::Tenant { command } => tenant::run(command).await,
+            Command::Selftest { command } => selftest::run(command).await,
         }
     })
 }

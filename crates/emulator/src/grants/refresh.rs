@@ -88,6 +88,12 @@ impl Grants {
         })
     }
 
+    /// Whether a successor of this refresh token was issued.
+    pub(crate) fn is_replaced(&self, token: &ProviderRefreshToken) -> bool {
+        let known = self.refresh_tokens.get(token.hashed().as_bytes());
+        known.is_some_and(|token| token.replaced_at.is_some())
+    }
+
     /// The first replacement counts: a retry in the grace period must not
     /// prolong it.
     fn mark_replaced(&mut self, key: &[u8; 32], now: Timestamp) {

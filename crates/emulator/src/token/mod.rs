@@ -129,9 +129,13 @@ fn refresh(app: &App, client: &Client, form: &Form) -> Result<Issued, TokenRefus
     let mut state = app.lock();
     let behaviour = state.behaviour(client.flavour);
     let owner = state.grants.owner_of_refresh_token(&request.refresh_token).cloned();
+    let was_replaced = state.grants.is_replaced(&request.refresh_token);
     match state.grants.refresh(&request, &behaviour, &app.mint, now) {
         Ok(issued) => {
             state.count(Counted::Refresh, &issued.account);
+            if was_replaced {
+                state.count(Counted::RefreshInGrace, &issued.account);
+            }
             record(&mut state, &issued, now);
             Ok(issued)
         }

@@ -134,6 +134,25 @@ async fn delays_come_before_or_after_the_change() {
 }
 
 #[tokio::test]
+async fn a_client_that_hangs_up_before_the_change_has_changed_nothing() {
+    let world = rotating().await;
+    let tokens = world.connect("ada", CALENDAR_SCOPE).await;
+    let refresh_token = tokens.text("refresh_token");
+    world.fault(json!({ "endpoint": "refresh", "delay_ms": 400 })).await;
+    let request = refresh_request(&world, &refresh_token).timeout(Duration::from_millis(50));
+    assert!(request.send().await.is_err());
+    // The next one is as slow, so the first would have had its change by then.
+    world.fault(json!({ "endpoint": "refresh", "delay_ms": 500 })).await;
+    assert_eq!(world.refresh(&refresh_token).await.status, 200);
+    let stats = world.stats().await;
+    assert_eq!(
+        (&stats["requests"]["refresh"], &stats["total"]["refreshes"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(stats["total"]["refreshes_in_grace"], 0);
+}
+
+#[tokio::test]
 async fn rules_can_be_aimed_listed_and_removed() {
     let world = World::start().await;
     let ada = world.connect("ada", CALENDAR_SCOPE).await;

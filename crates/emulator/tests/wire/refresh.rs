@@ -73,6 +73,12 @@ async fn a_rotated_refresh_token_is_honoured_within_the_grace() {
     let retried = world.refresh(&first.text("refresh_token")).await;
     assert_eq!(retried.status, 200);
     assert_ne!(retried.text("refresh_token"), second.text("refresh_token"));
+    let stats = world.stats().await;
+    assert_eq!(
+        (&stats["total"]["refreshes"], &stats["total"]["reuse_detected"]),
+        (&json!(2), &json!(0))
+    );
+    assert_eq!(stats["total"]["refreshes_in_grace"], 1);
     // A retry does not prolong the grace.
     world.advance(1).await;
     expect_invalid_grant(&world.refresh(&first.text("refresh_token")).await, "used before");

@@ -4,6 +4,7 @@
 //! test in a database of its own. `cargo xtask test` sets the variable.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
+mod access_expiry;
 mod accounts;
 mod common;
 mod configuration;

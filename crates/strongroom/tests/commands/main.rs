@@ -6,4 +6,5 @@ mod dev;
 mod hardening;
 mod process;
 mod refusals;
+mod selftest;
 mod serve;
