@@ -157,7 +157,7 @@ async fn play(
         Some(token) => site.provider.accepts(token).await?,
         None => lost,
     };
-    let is_uncommitted = lost || after.calls > killed.calls;
+    let is_uncommitted = after.calls > killed.calls;
     let kept = |given: &ProviderAccessToken| !is_uncommitted && token.as_ref() == Some(given);
     Ok(Round {
         number,
@@ -287,6 +287,8 @@ impl Crashed {
 impl Round {
     fn violations(&self, has_grace: bool) -> Vec<String> {
         let is_between = self.moment == Moment::BetweenRotationAndCommit;
+        // The provider ended the grant because the token came that the kill had left us with.
+        let is_excused = is_between && self.reuses > 0;
         let mut violations = Vec::new();
         let mut demand = |holds: bool, violation: &str| {
             if !holds {
@@ -294,7 +296,7 @@ impl Round {
             }
         };
         demand(!(self.lost && has_grace), "a grant was lost within the grace");
-        demand(!self.lost || is_between, "a grant was lost that no kill had put at risk");
+        demand(!self.lost || is_excused, "a grant was lost that no kill had put at risk");
         demand(
             self.reuses == 0 || (is_between && !has_grace),
             "a used refresh token was used again",
@@ -346,6 +348,7 @@ mod tests {
         let between = Moment::BetweenRotationAndCommit;
         let count = |round: &Round, has_grace| round.violations(has_grace).len();
         assert_eq!(count(&round(between, true, 1), false), 0);
+        assert_eq!(count(&round(between, true, 0), false), 1);
         assert_eq!(count(&round(between, true, 1), true), 2);
         for moment in [Moment::BeforeRequest, Moment::BeforeRotation, Moment::AfterCommit] {
             assert_eq!(count(&round(moment, true, 0), false), 1);
