@@ -7,7 +7,7 @@ use connectors::Catalogue;
 use model::ids::TenantId;
 use model::tenant::Tenant;
 use protocol::time::Timestamp;
-use store::{Database, StoreError, tenants};
+use store::{Database, StoreError, refresh_leases, tenants};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use vault::keyring::Kek;
@@ -79,7 +79,7 @@ impl App {
     pub async fn new(parts: Parts) -> Result<Arc<Self>, KeyError> {
         let Parts { store, kek, clock, entropy, outbound, catalogue, journal } = parts;
         let keys = Keys::unlock(&store, kek, &*entropy, clock.now()).await?;
-        let node = entropy.uuid();
+        let node = journal.node().map_or_else(|| entropy.uuid(), str::to_owned);
         let app = Arc::new(Self {
             store,
             clock,
@@ -99,7 +99,19 @@ impl App {
             tasks: TaskTracker::new(),
         });
         app.journal.replay(&app).await?;
+        app.end_own_leases().await?;
         Ok(app)
+    }
+
+    /// What an earlier process of this node was renewing when it ended is known to be over: nobody has
+    /// to wait for its leases.
+    async fn end_own_leases(&self) -> Result<(), StoreError> {
+        let mut tx = self.store.write().await?;
+        let ended = refresh_leases::run_out(&mut tx, &self.node).await?;
+        if ended > 0 {
+            tracing::warn!(ended, "renewals were cut off when the process before this one ended");
+        }
+        tx.commit().await
     }
 
     /// The time now; a handler asks once.

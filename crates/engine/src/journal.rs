@@ -7,8 +7,8 @@
 //! database before this node renews anything else, every second, and at every start.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -26,15 +26,20 @@ use tokio_util::sync::CancellationToken;
 use vault::seal::Sealed;
 
 use crate::app::App;
+use crate::entropy::Entropy;
 
 /// How often is looked whether the database is back.
 const REPLAY_EVERY: Duration = Duration::from_secs(1);
 const SUFFIX: &str = "tokenset";
 
+/// Holds the node's name, and is locked for as long as its process lives.
+const NODE_FILE: &str = "node";
+
 /// The journal of one node.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
+    node: Option<Node>,
     /// By file name. Also what could not be written to disk either.
     entries: Mutex<HashMap<String, Entry>>,
 }
@@ -54,6 +59,39 @@ pub(crate) struct Entry {
     has_refresh_token: bool,
     /// Base64 of the sealed record.
     sealed_tokens: String,
+}
+
+/// The name of this node, which it keeps from one process to the next.
+#[derive(Debug)]
+struct Node {
+    name: String,
+    /// Whoever holds the lock is the node: no other process of that name is alive.
+    _lock: File,
+}
+
+impl Node {
+    /// Nothing if another process is the node.
+    fn claim(folder: &Path, new_name: String) -> io::Result<Option<Self>> {
+        make_folder(folder)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(folder.join(NODE_FILE))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        let mut name = String::new();
+        file.read_to_string(&mut name)?;
+        if name.is_empty() {
+            file.write_all(new_name.as_bytes())?;
+            file.sync_all()?;
+            name = new_name;
+        }
+        Ok(Some(Self { name, _lock: file }))
+    }
 }
 
 impl Entry {
@@ -101,18 +139,17 @@ impl Entry {
 
 impl Journal {
     /// The journal in a folder, with what an earlier process of this node left there. The folder is
-    /// made when it is first needed.
+    /// made if there is none.
     ///
     /// # Errors
-    /// If the folder is there and cannot be read.
-    pub fn open(folder: &Path) -> io::Result<Self> {
+    /// If the folder cannot be read or written.
+    pub fn open(folder: &Path, entropy: &dyn Entropy) -> io::Result<Self> {
+        let node = Node::claim(folder, entropy.uuid())?;
+        if node.is_none() {
+            tracing::warn!(folder = %folder.display(), "another process uses the same journal");
+        }
         let mut entries = HashMap::new();
-        let files = match fs::read_dir(folder) {
-            Ok(files) => Some(files),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        for file in files.into_iter().flatten() {
+        for file in fs::read_dir(folder)? {
             let path = file?.path();
             if path.extension().is_none_or(|extension| extension != SUFFIX) {
                 continue;
@@ -124,7 +161,12 @@ impl Journal {
                 }
             }
         }
-        Ok(Self { folder: folder.to_owned(), entries: Mutex::new(entries) })
+        Ok(Self { folder: folder.to_owned(), node, entries: Mutex::new(entries) })
+    }
+
+    /// The name that this node had before, if no other process goes by it.
+    pub(crate) fn node(&self) -> Option<&str> {
+        self.node.as_ref().map(|node| node.name.as_str())
     }
 
     /// How many tokensets wait for the database.
@@ -205,13 +247,17 @@ async fn restore(app: &App, entry: &Entry) -> Result<bool, StoreError> {
     Ok(kept)
 }
 
-/// Written beside, synced, renamed: a file that bears its name is whole.
-fn write_file(folder: &Path, name: &str, entry: &Entry) -> io::Result<()> {
+fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    builder.create(folder)
+}
+
+/// Written beside, synced, renamed: a file that bears its name is whole.
+fn write_file(folder: &Path, name: &str, entry: &Entry) -> io::Result<()> {
+    make_folder(folder)?;
     let beside = folder.join(format!("{name}.part"));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -157,3 +157,9 @@ pub async fn clear(tx: &mut WriteTx, tenant: &TenantId, id: &ConnectedAccountId)
         WHERE tenant = $1 AND id = $2";
     tx.execute(sql, vec![tenant.into(), id.into()]).await
 }
+
+/// Lets the leases of a node run out that is known to have ended. What it was doing is uncertain.
+pub async fn run_out(tx: &mut WriteTx, owner: &str) -> Result<u64> {
+    let sql = "UPDATE connected_accounts SET lease_until = 0 WHERE lease_owner = $1";
+    tx.execute(sql, vec![owner.into()]).await
+}

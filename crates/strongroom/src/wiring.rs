@@ -31,7 +31,7 @@ pub(crate) async fn app(
 ) -> Result<Arc<App>, Failure> {
     let outbound = Outbound::new(reach).map_err(Failure::Outbound)?;
     let catalogue = Catalogue::embedded()?;
-    let journal = Journal::open(journal)
+    let journal = Journal::open(journal, &*entropy)
         .map_err(|source| Failure::Journal { folder: journal.to_owned(), source })?;
     Ok(App::new(Parts { store, kek, clock, entropy, outbound, catalogue, journal }).await?)
 }

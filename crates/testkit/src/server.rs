@@ -109,7 +109,7 @@ impl Builder {
             entropy: Arc::<SeededEntropy>::clone(&entropy),
             outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),
-            journal: Journal::open(journal.path()).unwrap(),
+            journal: Journal::open(journal.path(), &*entropy).unwrap(),
         })
         .await
         .unwrap();
@@ -193,7 +193,7 @@ impl TestServer {
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),
-            journal: Journal::open(journal).unwrap(),
+            journal: Journal::open(journal, &**entropy).unwrap(),
         });
         Front::plain(&app.await.unwrap(), self.limits).await
     }

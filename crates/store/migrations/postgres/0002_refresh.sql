@@ -16,6 +16,10 @@ WHERE has_refresh_token = 1 AND dead_since IS NULL;
 CREATE INDEX connected_accounts_by_issue ON connected_accounts (tenant, connection_id, issued_at)
 WHERE has_refresh_token = 1 AND dead_since IS NULL;
 
+-- What a node was doing when it was cut off.
+CREATE INDEX connected_accounts_by_lease ON connected_accounts (lease_owner)
+WHERE lease_owner IS NOT NULL;
+
 -- As account_details, with the renewal.
 CREATE VIEW account_states AS
 SELECT a.tenant, a.id, a.tokenset_id, a.user_id, a.connection_id, a.subject, a.email,
