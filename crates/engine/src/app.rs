@@ -10,7 +10,7 @@ use protocol::time::Timestamp;
 use store::{Database, StoreError, refresh_leases, tenants};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
-use vault::keyring::Kek;
+use vault::keyring::KekSet;
 
 use crate::circuits::Circuits;
 use crate::clock::Clock;
@@ -59,8 +59,8 @@ pub struct App {
 pub struct Parts {
     /// The database, migrated.
     pub store: Database,
-    /// The key-encryption key.
-    pub kek: Kek,
+    /// The key-encryption keys.
+    pub keks: KekSet,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The randomness.
@@ -77,8 +77,8 @@ impl App {
     /// Puts the parts together; checks the key-encryption key before anything else, and brings into the
     /// database what an earlier process could not.
     pub async fn new(parts: Parts) -> Result<Arc<Self>, KeyError> {
-        let Parts { store, kek, clock, entropy, outbound, catalogue, journal } = parts;
-        let keys = Keys::unlock(&store, kek, &*entropy, clock.now()).await?;
+        let Parts { store, keks, clock, entropy, outbound, catalogue, journal } = parts;
+        let keys = Keys::unlock(&store, keks, &*entropy, clock.now()).await?;
         let node = journal.node().map_or_else(|| entropy.uuid(), str::to_owned);
         let app = Arc::new(Self {
             store,

@@ -138,7 +138,7 @@ pub fn reveal_secret(
     Ok(ClientSecret::new(String::from_utf8_lossy(&opened)))
 }
 
-fn secret_place<'a>(tenant: &'a TenantId, client_id: &'a ClientId) -> Place<'a> {
+pub(crate) fn secret_place<'a>(tenant: &'a TenantId, client_id: &'a ClientId) -> Place<'a> {
     Place {
         tenant: tenant.as_str(),
         table: "clients",

@@ -96,7 +96,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn place<'a>(tenant: &'a TenantId, id: &'a ConnectionId) -> Place<'a> {
+pub(crate) fn place<'a>(tenant: &'a TenantId, id: &'a ConnectionId) -> Place<'a> {
     Place {
         tenant: tenant.as_str(),
         table: "connections",

@@ -9,7 +9,7 @@ use protocol::jose::jws::{SigningError, SigningKey};
 use protocol::time::Timestamp;
 use store::keys::{SealedSigningKey, Stage, WrappedKey};
 use store::{Database, Query, StoreError, WriteTx};
-use vault::keyring::{KEY_ID_LEN, Kek, KeyId, Purpose, TenantKey, UnwrapError};
+use vault::keyring::{KEY_ID_LEN, KekSet, KeyId, Purpose, TenantKey, UnwrapError};
 use vault::seal::{OpenError, Place, SealError, Sealed, UserShare, open, seal};
 use zeroize::Zeroizing;
 
@@ -18,21 +18,47 @@ use crate::recent::Recent;
 
 /// An unwrapped key is in memory no longer.
 const KEPT: Duration = Duration::from_hours(1);
+/// Whether a tenant has other keys by now is looked up no less often.
+const LOOKED_UP: Duration = Duration::from_secs(1);
 
-/// The key-encryption key, and what it opened lately.
+/// The key-encryption keys, and what they opened lately.
 #[derive(Debug)]
 pub struct Keys {
-    kek: Kek,
+    keks: KekSet,
     opened: Recent<TenantId, TenantKeys>,
+    /// When the keys of a tenant were last found to be those that were opened.
+    current: Recent<TenantId, ()>,
 }
 
 /// The keys of one tenant.
 #[derive(Debug)]
 pub struct TenantKeys {
     tenant: TenantId,
+    /// Oldest first.
     keys: Vec<TenantKey>,
+    version: Version,
     signing: SigningKey,
     published: JwkSet,
+}
+
+/// Which keys a tenant has, and which of them are in use: another version is to be opened anew.
+#[derive(Debug, PartialEq, Eq)]
+struct Version {
+    tenant_keys: Vec<KeyId>,
+    /// Of those, the ones that only open as yet.
+    waiting: Vec<KeyId>,
+    signing_keys: Vec<(String, Stage)>,
+}
+
+impl Version {
+    fn of(wrapped: &[WrappedKey], signing: &[SealedSigningKey], now: Timestamp) -> Self {
+        let waiting = wrapped.iter().filter(|key| key.seals_from > now);
+        Self {
+            tenant_keys: wrapped.iter().map(|key| key.id).collect(),
+            waiting: waiting.map(|key| key.id).collect(),
+            signing_keys: signing.iter().map(|key| (key.kid.clone(), key.stage)).collect(),
+        }
+    }
 }
 
 /// Why a key cannot be used.
@@ -72,34 +98,48 @@ pub enum KeyError {
 }
 
 impl Keys {
-    /// Takes the key-encryption key after opening its check record, so that nothing is ever written
-    /// under a wrong one. A database without any check gets one.
+    /// Takes the key-encryption keys after opening their check records, so that nothing is ever
+    /// written under a wrong one, and after finding among them all that wrap something. The one that
+    /// wraps gets a check if it has none yet, which in a populated database takes another that has.
     pub async fn unlock(
         store: &Database,
-        kek: Kek,
+        keks: impl Into<KekSet>,
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Self, KeyError> {
+        let keks = keks.into();
         let mut tx = store.write().await?;
         let checks = store::keys::kek_checks(&mut tx).await?;
         let check_id = KeyId::new([0; KEY_ID_LEN]);
-        let own = checks.iter().find(|(id, _)| id == kek.id());
-        match (own, checks.first()) {
-            (Some((_, wrapped)), _) => {
+        let mut known = 0;
+        for (id, wrapped) in &checks {
+            if let Some(kek) = keks.find(id) {
                 kek.unwrap("", Purpose::Vault, check_id, wrapped)?;
-            }
-            (None, Some((wanted, _))) => {
-                let given = kek.id().to_owned();
-                return Err(KeyError::WrongKek { wanted: wanted.clone(), given });
-            }
-            (None, None) => {
-                let known = TenantKey::new(check_id, Purpose::Vault, entropy.bytes());
-                let wrapped = kek.wrap("", &known, entropy.bytes())?;
-                store::keys::insert_kek_check(&mut tx, kek.id(), &wrapped, now).await?;
+                known += 1;
             }
         }
+        let in_use = store::resealing::wrapped_by(&mut tx).await?;
+        let in_use = in_use.into_iter().map(|(id, _)| id);
+        let wanted = match (known, checks.into_iter().next()) {
+            (0, Some((id, _))) => Some(id),
+            _ => in_use.into_iter().find(|id| keks.find(id).is_none()),
+        };
+        if let Some(wanted) = wanted {
+            return Err(KeyError::WrongKek { wanted, given: keks.active().id().to_owned() });
+        }
+        let checks = store::keys::kek_checks(&mut tx).await?;
+        if !checks.iter().any(|(id, _)| id == keks.active().id()) {
+            let value = TenantKey::new(check_id, Purpose::Vault, entropy.bytes());
+            let wrapped = keks.active().wrap("", &value, entropy.bytes())?;
+            store::keys::insert_kek_check(&mut tx, keks.active().id(), &wrapped, now).await?;
+        }
         tx.commit().await?;
-        Ok(Self { kek, opened: Recent::new(KEPT) })
+        Ok(Self { keks, opened: Recent::new(KEPT), current: Recent::new(LOOKED_UP) })
+    }
+
+    /// The key-encryption keys.
+    pub(crate) fn keks(&self) -> &KekSet {
+        &self.keks
     }
 
     /// The keys of a tenant.
@@ -109,12 +149,20 @@ impl Keys {
         tenant: &TenantId,
         now: Timestamp,
     ) -> Result<Arc<TenantKeys>, KeyError> {
-        if let Some(keys) = self.opened.get(tenant, now) {
-            return Ok(keys);
+        let opened = self.opened.get(tenant, now);
+        if let Some(keys) = &opened
+            && self.current.get(tenant, now).is_some()
+        {
+            return Ok(Arc::clone(keys));
         }
         let wrapped = store::keys::tenant_keys(q, tenant).await?;
         let signing = store::keys::signing_keys(q, tenant).await?;
-        let keys = TenantKeys::open_all(&self.kek, tenant, &wrapped, &signing)?;
+        let version = Version::of(&wrapped, &signing, now);
+        self.current.put(tenant.clone(), (), now);
+        if let Some(keys) = opened.filter(|keys| keys.version == version) {
+            return Ok(keys);
+        }
+        let keys = TenantKeys::open_all(&self.keks, tenant, &wrapped, &signing, version)?;
         Ok(self.opened.put(tenant.clone(), keys, now))
     }
 
@@ -129,10 +177,8 @@ impl Keys {
     ) -> Result<(), KeyError> {
         for purpose in Purpose::ALL {
             let key = TenantKey::new(KeyId::new(entropy.bytes()), purpose, entropy.bytes());
-            let wrapped = self.kek.wrap(tenant.as_str(), &key, entropy.bytes())?;
-            let kek_id = self.kek.id().to_owned();
-            let record = WrappedKey { id: *key.id(), purpose, kek_id, wrapped };
-            store::keys::insert_tenant_key(tx, tenant, &record, now).await?;
+            let record = self.wrapped(tenant, &key, now, entropy)?;
+            store::keys::insert_tenant_key(tx, tenant, &record).await?;
             if purpose == Purpose::SigningKeys {
                 for (stage, pkcs8) in
                     [(Stage::Current, &signing.current), (Stage::Next, &signing.next)]
@@ -143,6 +189,22 @@ impl Keys {
             }
         }
         Ok(())
+    }
+}
+
+impl Keys {
+    /// A tenant key as the database takes it.
+    pub(crate) fn wrapped(
+        &self,
+        tenant: &TenantId,
+        key: &TenantKey,
+        seals_from: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<WrappedKey, KeyError> {
+        let kek = self.keks.active();
+        let wrapped = kek.wrap(tenant.as_str(), key, entropy.bytes())?;
+        let kek_id = kek.id().to_owned();
+        Ok(WrappedKey { id: *key.id(), purpose: key.purpose(), kek_id, wrapped, seals_from })
     }
 }
 
@@ -176,7 +238,7 @@ impl Clone for SigningMaterial {
     }
 }
 
-fn signing_key_place<'a>(tenant: &'a TenantId, kid: &'a str) -> Place<'a> {
+pub(crate) fn signing_key_place<'a>(tenant: &'a TenantId, kid: &'a str) -> Place<'a> {
     Place {
         tenant: tenant.as_str(),
         table: "signing_keys",
@@ -202,16 +264,30 @@ fn sealed_signing_key(
     Ok(SealedSigningKey { kid: kid.to_owned(), stage, public_jwk, sealed })
 }
 
+/// Unwraps a tenant key with the key-encryption key that it names.
+pub(crate) fn unwrap(
+    keks: &KekSet,
+    tenant: &TenantId,
+    key: &WrappedKey,
+) -> Result<TenantKey, KeyError> {
+    let kek = keks.find(&key.kek_id).ok_or_else(|| KeyError::WrongKek {
+        wanted: key.kek_id.clone(),
+        given: keks.active().id().to_owned(),
+    })?;
+    Ok(kek.unwrap(tenant.as_str(), key.purpose, key.id, &key.wrapped)?)
+}
+
 impl TenantKeys {
     fn open_all(
-        kek: &Kek,
+        keks: &KekSet,
         tenant: &TenantId,
         wrapped: &[WrappedKey],
         sealed: &[SealedSigningKey],
+        version: Version,
     ) -> Result<Self, KeyError> {
         let keys = wrapped
             .iter()
-            .map(|key| Ok(kek.unwrap(tenant.as_str(), key.purpose, key.id, &key.wrapped)?))
+            .map(|key| unwrap(keks, tenant, key))
             .collect::<Result<Vec<_>, KeyError>>()?;
         let missing =
             || KeyError::Missing { tenant: tenant.clone(), purpose: Purpose::SigningKeys.as_str() };
@@ -224,13 +300,15 @@ impl TenantKeys {
         let pkcs8 = open(opener, None, &signing_key_place(tenant, &current.kid), &current.sealed)?;
         let signing = SigningKey::from_pkcs8(&pkcs8, current.kid.as_str())?;
         let published = JwkSet::new(sealed.iter().map(|key| key.public_jwk.clone()).collect());
-        Ok(Self { tenant: tenant.clone(), keys, signing, published })
+        Ok(Self { tenant: tenant.clone(), keys, version, signing, published })
     }
 
-    /// The key to seal or to hash with: of its purpose the newest.
+    /// The key to seal or to hash with: of its purpose the newest that all nodes know.
     pub fn newest(&self, purpose: Purpose) -> Result<&TenantKey, KeyError> {
-        self.keys.iter().rev().find(|key| key.purpose() == purpose).ok_or_else(|| {
-            KeyError::Missing { tenant: self.tenant.clone(), purpose: purpose.as_str() }
+        let seals = |key: &&TenantKey| !self.version.waiting.contains(key.id());
+        self.all(purpose).find(seals).ok_or_else(|| KeyError::Missing {
+            tenant: self.tenant.clone(),
+            purpose: purpose.as_str(),
         })
     }
 

@@ -33,6 +33,7 @@ pub mod issue;
 pub mod jobs;
 pub mod journal;
 pub mod kek;
+pub mod key_rotation;
 pub mod keys;
 pub mod login;
 pub mod logout;

@@ -20,6 +20,8 @@ pub struct WrappedKey {
     pub kek_id: String,
     /// The wrapped key.
     pub wrapped: Vec<u8>,
+    /// From when on it seals; before, it only opens, so that every node knows it in time.
+    pub seals_from: Timestamp,
 }
 
 /// A signing key as it is stored.
@@ -87,7 +89,7 @@ pub async fn insert_kek_check(
 
 /// The keys of a tenant, oldest first: of each purpose the last is the one to seal with.
 pub async fn tenant_keys(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<WrappedKey>> {
-    let sql = "SELECT key_id, purpose, kek_id, wrapped FROM tenant_keys \
+    let sql = "SELECT key_id, purpose, kek_id, wrapped, created_at FROM tenant_keys \
         WHERE tenant = $1 ORDER BY created_at, key_id";
     let rows = q.rows(sql, vec![tenant.into()]).await?;
     rows.iter().map(wrapped_key).collect()
@@ -98,7 +100,6 @@ pub async fn insert_tenant_key(
     tx: &mut WriteTx,
     tenant: &TenantId,
     key: &WrappedKey,
-    now: Timestamp,
 ) -> Result<()> {
     let sql = "INSERT INTO tenant_keys (tenant, key_id, purpose, kek_id, wrapped, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6)";
@@ -108,7 +109,7 @@ pub async fn insert_tenant_key(
         key.purpose.as_str().into(),
         key.kek_id.as_str().into(),
         key.wrapped.as_slice().into(),
-        now.into(),
+        key.seals_from.into(),
     ];
     tx.execute(sql, args).await?;
     Ok(())
@@ -150,6 +151,7 @@ fn wrapped_key(row: &Row) -> Result<WrappedKey> {
         purpose: Purpose::from_name(row.text("purpose")?).ok_or(inconsistent("purpose"))?,
         kek_id: row.text("kek_id")?.to_owned(),
         wrapped: row.bytes("wrapped")?.to_vec(),
+        seals_from: row.time("created_at")?,
     })
 }
 

@@ -25,6 +25,7 @@ pub mod provider_states;
 pub mod refresh_leases;
 pub mod renewals;
 pub mod replay_marks;
+pub mod resealing;
 pub mod resource_servers;
 pub mod sessions;
 pub mod tenants;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogFormat;
-use crate::{dev, selftest, serve, tenant};
+use crate::{dev, keys, selftest, serve, tenant};
 
 /// An identity server with a vault for the tokens of your users' accounts elsewhere
 #[derive(Parser)]
@@ -24,6 +24,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: tenant::TenantCommand,
     },
+    /// Rotate keys, and check what they open
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
     /// Try out on this machine what the vault promises; exit code 1 if it does not hold
     Selftest {
         #[command(subcommand)]
@@ -35,7 +40,9 @@ impl Command {
     /// People read what `dev` says, machines what `serve` says.
     pub(crate) fn log_format(&self) -> LogFormat {
         match self {
-            Self::Dev(_) | Self::Tenant { .. } | Self::Selftest { .. } => LogFormat::ForPeople,
+            Self::Dev(_) | Self::Tenant { .. } | Self::Keys { .. } | Self::Selftest { .. } => {
+                LogFormat::ForPeople
+            }
             Self::Serve(_) => LogFormat::Json,
         }
     }

@@ -127,7 +127,7 @@ async fn open(place: &Place) -> Result<Arc<App>, Failure> {
     let database = storage::open(place.database(), clock.now()).await?;
     let kek = storage::kek(&place.kek(), &database, &*entropy).await?;
     let journal = place.folder().join("unstored");
-    wiring::app(database, kek, clock, entropy, Reach::PublicAndLoopback, &journal).await
+    wiring::app(database, kek.into(), clock, entropy, Reach::PublicAndLoopback, &journal).await
 }
 
 fn plan(app: &App, origins: &Origins, provider: &Provider, seed_file: SeedFile) -> Plan {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use connectors::CatalogueError;
 use engine::keys::KeyError;
+use engine::tokensets::TokensetError;
 use model::tenant::InvalidBaseUrl;
 use store::StoreError;
 use web::pages::views::BrokenTranslation;
@@ -33,6 +34,8 @@ pub(crate) enum Failure {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("a record could not be sealed anew")]
+    Reseal(#[source] TokensetError),
     #[error("the journal {} cannot be read; pass another --journal", folder.display())]
     Journal { folder: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -112,6 +115,7 @@ impl Failure {
             Self::Key(error) | Self::Seed(SeedError::Key(error)) => key_code(error),
             Self::Seed(SeedError::Password(_))
             | Self::Runtime(_)
+            | Self::Reseal(_)
             | Self::Signals(_)
             | Self::Output(_)
             | Self::Outbound(_)

@@ -8,6 +8,7 @@ mod cli;
 mod dev;
 mod failure;
 mod hardening;
+mod keys;
 mod listeners;
 mod logging;
 pub mod seed;
@@ -32,19 +33,21 @@ pub fn main() -> ExitCode {
     logging::start(command.log_format());
     hardening::forbid_inspection();
     match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => exit(&failure),
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
     runtime.block_on(async {
         match command {
-            Command::Dev(options) => dev::run(options).await,
-            Command::Serve(options) => serve::run(options).await,
-            Command::Tenant { command } => tenant::run(command).await,
-            Command::Selftest { command } => selftest::run(command).await,
+            Command::Dev(options) => dev::run(options).await?,
+            Command::Serve(options) => serve::run(options).await?,
+            Command::Tenant { command } => tenant::run(command).await?,
+            Command::Keys { command } => return keys::run(command).await,
+            Command::Selftest { command } => selftest::run(command).await?,
         }
+        Ok(ExitCode::SUCCESS)
     })
 }

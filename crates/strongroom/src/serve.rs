@@ -14,7 +14,7 @@ use engine::outbound::Reach;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::Database;
-use vault::keyring::Kek;
+use vault::keyring::KekSet;
 use web::listen::Limits;
 use zeroize::Zeroizing;
 
@@ -55,9 +55,9 @@ pub(crate) struct StorageOptions {
     #[arg(long, value_name = "URL", env = "STRONGROOM_DATABASE", hide_env_values = true)]
     database: DatabaseLocation,
     /// The key-encryption key: 32 bytes in base64. Without this option, the variable STRONGROOM_KEK
-    /// holds the key itself
+    /// holds the key itself. Given more than once, the first wraps, the others open what they wrapped
     #[arg(long, value_name = "FILE", env = "STRONGROOM_KEK_FILE")]
-    kek_file: Option<PathBuf>,
+    kek_file: Vec<PathBuf>,
     /// Where renewed tokens wait, sealed, while the database is gone; each node has its own. Without
     /// this option: beside SQLite's file, or strongroom.unstored in the working directory
     #[arg(long, value_name = "FOLDER", env = "STRONGROOM_JOURNAL")]
@@ -71,7 +71,7 @@ impl StorageOptions {
     }
 
     /// Opens a database that has a tenant; makes nothing.
-    async fn open_populated(&self) -> Result<(Database, Kek), Failure> {
+    pub(crate) async fn open_populated(&self) -> Result<(Database, KekSet), Failure> {
         if self.database.is_missing() {
             return Err(Failure::NoTenant);
         }
@@ -79,22 +79,34 @@ impl StorageOptions {
         if !store::tenants::exist(&mut database.read().await?).await? {
             return Err(Failure::NoTenant);
         }
-        let kek = storage::kek(&self.kek_location()?, &database, &OsEntropy).await?;
-        Ok((database, kek))
+        let keks = self.keks(&database).await?;
+        Ok((database, keks))
     }
 
     /// Opens the database; makes it and its key file if both are missing.
-    pub(crate) async fn open_or_make(&self) -> Result<(Database, Kek), Failure> {
-        let location = self.kek_location()?;
+    pub(crate) async fn open_or_make(&self) -> Result<(Database, KekSet), Failure> {
+        self.kek_locations()?;
         let database = storage::open(&self.database, SystemClock.now()).await?;
-        let kek = storage::kek(&location, &database, &OsEntropy).await?;
-        Ok((database, kek))
+        let keks = self.keks(&database).await?;
+        Ok((database, keks))
     }
 
-    fn kek_location(&self) -> Result<KekLocation, Failure> {
-        match (&self.kek_file, std::env::var(KEK_VARIABLE)) {
-            (Some(file), _) => Ok(KekLocation::File(file.clone())),
-            (None, Ok(text)) => Ok(KekLocation::Environment(Zeroizing::new(text))),
+    async fn keks(&self, database: &Database) -> Result<KekSet, Failure> {
+        let (active, others) = self.kek_locations()?;
+        let active = storage::kek(&active, database, &OsEntropy).await?;
+        let mut opened = Vec::new();
+        for other in others {
+            opened.push(storage::kek(&other, database, &OsEntropy).await?);
+        }
+        Ok(KekSet::new(active, opened))
+    }
+
+    /// The key that wraps, and the others.
+    fn kek_locations(&self) -> Result<(KekLocation, Vec<KekLocation>), Failure> {
+        let mut files = self.kek_file.iter().cloned().map(KekLocation::File);
+        match (files.next(), std::env::var(KEK_VARIABLE)) {
+            (Some(active), _) => Ok((active, files.collect())),
+            (None, Ok(text)) => Ok((KekLocation::Environment(Zeroizing::new(text)), Vec::new())),
             (None, Err(_)) => Err(Failure::NoKek { variable: KEK_VARIABLE }),
         }
     }
@@ -117,12 +129,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         _ => None,
     };
     let listener = listeners::on(options.listen, "--listen").await?;
-    let (database, kek) = options.storage.open_populated().await?;
+    let (database, keks) = options.storage.open_populated().await?;
     let reach =
         if options.allow_loopback_providers { Reach::PublicAndLoopback } else { Reach::Public };
     let journal = options.storage.journal();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let app = wiring::app(database, kek, clock, entropy, reach, &journal).await?;
+    let app = wiring::app(database, keks, clock, entropy, reach, &journal).await?;
     let servers = Servers::new(app, Limits::default())?;
     servers.serve(listener, certificate);
     tracing::info!(address = %options.listen, "listening");

@@ -70,9 +70,9 @@ async fn create(options: CreateOptions) -> Result<(), Failure> {
     let CreateOptions { name, base_url: base_urls, storage } = options;
     let canonical = base_urls[0].clone();
     let journal = storage.journal();
-    let (database, kek) = storage.open_or_make().await?;
+    let (database, keks) = storage.open_or_make().await?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let app = wiring::app(database, kek, clock, entropy, Reach::Public, &journal).await?;
+    let app = wiring::app(database, keks, clock, entropy, Reach::Public, &journal).await?;
     let now = app.now();
     let signing = SigningMaterial::generate().await?;
     let id = TenantId::new(&name);

@@ -15,7 +15,7 @@ use store::Database;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vault::keyring::Kek;
+use vault::keyring::KekSet;
 use web::listen::{self, Limits};
 
 use crate::failure::Failure;
@@ -23,7 +23,7 @@ use crate::failure::Failure;
 /// The application over a database.
 pub(crate) async fn app(
     store: Database,
-    kek: Kek,
+    keks: KekSet,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     reach: Reach,
@@ -33,7 +33,7 @@ pub(crate) async fn app(
     let catalogue = Catalogue::embedded()?;
     let journal = Journal::open(journal, &*entropy)
         .map_err(|source| Failure::Journal { folder: journal.to_owned(), source })?;
-    Ok(App::new(Parts { store, kek, clock, entropy, outbound, catalogue, journal }).await?)
+    Ok(App::new(Parts { store, keks, clock, entropy, outbound, catalogue, journal }).await?)
 }
 
 /// The listeners that serve an application.

@@ -17,7 +17,7 @@ use strongroom::seed::TENANT;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
-use vault::keyring::Kek;
+use vault::keyring::KekSet;
 use web::listen::{self, Limits};
 
 use crate::catalogue;
@@ -104,7 +104,7 @@ impl Builder {
         store::migrate::migrate(&database, clock.now()).await.unwrap();
         let app = App::new(Parts {
             store: database,
-            kek: kek(&seed),
+            keks: Keks::Usual.of(&seed),
             clock: Arc::<ManualClock>::clone(&clock),
             entropy: Arc::<SeededEntropy>::clone(&entropy),
             outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
@@ -157,12 +157,12 @@ impl TestServer {
     /// Starts another node of the cluster: it shares the database and the keys, and remembers
     /// nothing of what the first one does.
     pub async fn another_node(&self) -> Front {
-        self.node(&self.world.journal.path().join("another")).await
+        self.node(&self.world.journal.path().join("another"), Keks::Usual).await
     }
 
     /// Starts the same node anew, as after a crash: it finds its journal.
     pub async fn same_node_again(&self) -> Front {
-        self.node(self.world.journal.path()).await
+        self.node(self.world.journal.path(), Keks::Usual).await
     }
 
     /// Renews what is due, as the server does by itself now and then. Answers how many tokensets it
@@ -184,18 +184,33 @@ impl TestServer {
         DatabaseLock(tx)
     }
 
-    async fn node(&self, journal: &Path) -> Front {
+    /// Starts a node that has none but the key-encryption key that keys are rotated to.
+    pub async fn node_with_next_kek(&self) -> Front {
+        self.node(&self.world.journal.path().join("next"), Keks::NextAlone).await
+    }
+
+    /// What `strongroom keys` works with: a node that serves nobody, whose active key-encryption key is
+    /// the next one.
+    pub async fn rotating(&self) -> Arc<App> {
+        self.app_with(&self.world.journal.path().join("rotating"), Keks::Next).await
+    }
+
+    async fn node(&self, journal: &Path, keks: Keks) -> Front {
+        Front::plain(&self.app_with(journal, keks).await, self.limits).await
+    }
+
+    async fn app_with(&self, journal: &Path, keks: Keks) -> Arc<App> {
         let World { app, clock, entropy, emulator, .. } = &*self.world;
         let app = App::new(Parts {
             store: app.store.clone(),
-            kek: kek(&self.seed),
+            keks: keks.of(&self.seed),
             clock: Arc::<ManualClock>::clone(clock),
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),
             journal: Journal::open(journal, &**entropy).unwrap(),
         });
-        Front::plain(&app.await.unwrap(), self.limits).await
+        app.await.unwrap()
     }
 
     /// Lets the same node listen with TLS too.
@@ -217,9 +232,29 @@ impl Deref for TestServer {
     }
 }
 
-/// The key-encryption key of a cluster: the same for each of its nodes.
-fn kek(seed: &str) -> Kek {
-    engine::kek::ephemeral(&SeededEntropy::new(&format!("{seed} KEK"))).unwrap()
+/// Which key-encryption keys a node has, the active one first.
+#[derive(Clone, Copy)]
+enum Keks {
+    /// The first one, and the next one for opening.
+    Usual,
+    /// The next one, and the first one for opening.
+    Next,
+    /// The next one.
+    NextAlone,
+}
+
+impl Keks {
+    /// The same for each node of a cluster.
+    fn of(self, seed: &str) -> KekSet {
+        let kek =
+            |name| engine::kek::ephemeral(&SeededEntropy::new(&format!("{seed} {name}"))).unwrap();
+        let (first, next) = (kek("KEK"), kek("next KEK"));
+        match self {
+            Self::Usual => KekSet::new(first, vec![next]),
+            Self::Next => KekSet::new(next, vec![first]),
+            Self::NextAlone => next.into(),
+        }
+    }
 }
 
 /// The keys that every tenant of this process signs with: making them takes longer than a test.

@@ -216,6 +216,36 @@ impl Kek {
     }
 }
 
+/// The key-encryption keys of a node: one that wraps, and those that still open what they wrapped.
+#[derive(Debug)]
+pub struct KekSet {
+    active: Kek,
+    others: Vec<Kek>,
+}
+
+impl KekSet {
+    /// `active` wraps whatever is wrapped from now on.
+    pub fn new(active: Kek, others: Vec<Kek>) -> Self {
+        Self { active, others }
+    }
+
+    /// The one that wraps.
+    pub fn active(&self) -> &Kek {
+        &self.active
+    }
+
+    /// The one of this name.
+    pub fn find(&self, id: &str) -> Option<&Kek> {
+        std::iter::once(&self.active).chain(&self.others).find(|kek| kek.id() == id)
+    }
+}
+
+impl From<Kek> for KekSet {
+    fn from(active: Kek) -> Self {
+        Self::new(active, Vec::new())
+    }
+}
+
 impl fmt::Debug for Kek {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Kek({})", self.id)

@@ -319,11 +319,12 @@ async fn keys_come_back_oldest_first() {
             "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
         }))
         .unwrap();
-        let tenant_key = |byte: u8, purpose| WrappedKey {
+        let tenant_key = |byte: u8, purpose, seconds| WrappedKey {
             id: KeyId::new([byte; 16]),
             purpose,
             kek_id: "kek-1".to_owned(),
             wrapped: vec![byte; 60],
+            seals_from: at(seconds),
         };
         let signing_key = |kid: &str, stage| SealedSigningKey {
             kid: kid.to_owned(),
@@ -335,8 +336,8 @@ async fn keys_come_back_oldest_first() {
         keys::insert_kek_check(&mut tx, "kek-1", b"known", at(1)).await.unwrap();
         keys::insert_kek_check(&mut tx, "kek-0", b"other", at(2)).await.unwrap();
         for (seconds, byte, purpose) in [(2, 1, Purpose::Vault), (1, 2, Purpose::DpopNonces)] {
-            let key = tenant_key(byte, purpose);
-            keys::insert_tenant_key(&mut tx, &tenant, &key, at(seconds)).await.unwrap();
+            let key = tenant_key(byte, purpose, seconds);
+            keys::insert_tenant_key(&mut tx, &tenant, &key).await.unwrap();
         }
         for (seconds, kid, stage) in
             [(1, "a", Stage::Previous), (2, "b", Stage::Current), (3, "0", Stage::Next)]
@@ -371,8 +372,8 @@ async fn keys_come_back_oldest_first() {
         let error = keys::insert_kek_check(&mut tx, "kek-1", b"", at(9)).await.unwrap_err();
         assert!(error.is_duplicate());
         let mut tx = database.write().await.unwrap();
-        let key = tenant_key(1, Purpose::Vault);
-        let error = keys::insert_tenant_key(&mut tx, &tenant, &key, at(9)).await.unwrap_err();
+        let key = tenant_key(1, Purpose::Vault, 9);
+        let error = keys::insert_tenant_key(&mut tx, &tenant, &key).await.unwrap_err();
         assert!(error.is_duplicate());
         let mut tx = database.write().await.unwrap();
         let key = signing_key("a", Stage::Next);

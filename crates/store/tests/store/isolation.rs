@@ -63,8 +63,9 @@ async fn fill_keys(tx: &mut WriteTx, tenant: &TenantId) {
         purpose: Purpose::Vault,
         kek_id: tenant.to_string(),
         wrapped: vec![],
+        seals_from: at(1),
     };
-    keys::insert_tenant_key(tx, tenant, &key, at(1)).await.unwrap();
+    keys::insert_tenant_key(tx, tenant, &key).await.unwrap();
     let key = SealedSigningKey {
         kid: "kid".to_owned(),
         stage: Stage::Current,

@@ -11,7 +11,7 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 23] = [
+const WALKS: [&str; 28] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
@@ -37,6 +37,12 @@ const WALKS: [&str; 23] = [
     "resource_servers client_grants",
     // Now and then: the connections of one strategy.
     "renewals connections",
+    // A rotation of keys looks at everything.
+    "resealing clients",
+    "resealing connected_accounts",
+    "resealing connections",
+    "resealing tenant_keys",
+    "resealing tenants",
     // A rehearsal means every account of its tenant.
     "access_expiry connected_accounts",
     // Rare: a connection is removed.

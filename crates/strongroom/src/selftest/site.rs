@@ -200,7 +200,7 @@ async fn plant(
     let kek = storage::kek(&location, &store, &*entropy).await?;
     let journal = kek_file.with_extension("unstored");
     let reach = Reach::PublicAndLoopback;
-    let app = wiring::app(store, kek, clock, entropy, reach, &journal).await?;
+    let app = wiring::app(store, kek.into(), clock, entropy, reach, &journal).await?;
     let plan = Plan {
         tenant: TenantId::new(TENANT),
         base_urls,

@@ -4,6 +4,7 @@
 
 mod dev;
 mod hardening;
+mod keys;
 mod process;
 mod refusals;
 mod selftest;

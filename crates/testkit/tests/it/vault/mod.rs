@@ -6,6 +6,7 @@ mod exchange;
 mod failures;
 mod health;
 mod integrity;
+mod key_rotation;
 mod lifetimes;
 mod logins;
 mod refreshes;
