@@ -4,6 +4,7 @@ mod accounts;
 mod cluster;
 mod exchange;
 mod failures;
+mod fault_table;
 mod health;
 mod integrity;
 mod key_rotation;
