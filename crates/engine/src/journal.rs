@@ -200,7 +200,15 @@ impl Journal {
             entries.iter().map(|(name, entry)| (name.clone(), entry.clone())).collect()
         };
         for (name, entry) in waiting {
-            let kept = restore(app, &entry).await?;
+            let kept = match restore(app, &entry).await {
+                Ok(kept) => kept,
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                // One that the database refuses must not keep the others waiting.
+                Err(error) => {
+                    tracing::error!(%error, account = %entry.account, "cannot be replayed");
+                    continue;
+                }
+            };
             tracing::info!(account = %entry.account, kept, "a journalled tokenset was replayed");
             self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
             match fs::remove_file(self.folder.join(&name)) {
