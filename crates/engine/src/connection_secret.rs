@@ -86,6 +86,16 @@ pub(crate) fn open_options(
     Ok(OpenedOptions { options, client_secret })
 }
 
+/// Who we are at the provider: our client id, and what the client secret hashes to.
+pub(crate) fn credentials(
+    keys: &TenantKeys,
+    tenant: &TenantId,
+    stored: &StoredConnection,
+) -> Result<impl PartialEq + use<>, KeyError> {
+    let OpenedOptions { mut options, client_secret } = open_options(keys, tenant, stored)?;
+    Ok((options.remove("client_id"), client_secret.map(|secret| secret.hashed())))
+}
+
 /// What clears an option, as dashboards send it.
 fn is_nothing(value: &Value) -> bool {
     match value {

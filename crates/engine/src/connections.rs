@@ -12,7 +12,7 @@ use model::log_event::LogEventKind;
 use protocol::time::Timestamp;
 use serde_json::{Map, Value, json};
 use store::connections::StoredConnection;
-use store::{StoreError, WriteTx, clients, connections, sessions, users};
+use store::{StoreError, WriteTx, clients, connected_accounts, connections, sessions, users};
 
 pub use change::{ConnectionChange, NewConnection};
 pub use options::DiscoveryError;
@@ -129,6 +129,7 @@ pub async fn update(
     let mut tx = app.store.write().await?;
     let found = connections::find_for_update(&mut tx, tenant, id).await?;
     let mut stored = found.ok_or(ConnectionError::Unknown)?;
+    let before = connection_secret::credentials(&keys, tenant, &stored)?;
     change.apply(&mut stored.connection);
     options::check_purposes(&stored.connection)?;
     if replaces_options {
@@ -136,6 +137,10 @@ pub async fn update(
             connection_secret::take_and_seal(&keys, tenant, &mut stored.connection, &*app.entropy)?;
     }
     connections::update(&mut tx, tenant, &stored).await?;
+    if connection_secret::credentials(&keys, tenant, &stored)? != before {
+        // What the provider refused to one application it may grant to another.
+        connected_accounts::try_again(&mut tx, tenant, id).await?;
+    }
     replace_clients(&mut tx, context, id, clients).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .connection(&stored.connection)

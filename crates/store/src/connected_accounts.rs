@@ -117,6 +117,17 @@ pub async fn replace_tokenset(
     Ok(tx.execute(sql, tokenset_args(tenant, stored, stored.account.version)).await? == 1)
 }
 
+/// Lets the accounts of a connection that need a reconnect be tried once more.
+pub async fn try_again(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    connection_id: &ConnectionId,
+) -> Result<u64> {
+    let sql = "UPDATE connected_accounts SET dead_since = NULL, dead_reason = NULL \
+        WHERE tenant = $1 AND connection_id = $2 AND dead_since IS NOT NULL";
+    tx.execute(sql, vec![tenant.into(), connection_id.into()]).await
+}
+
 /// Notes that a tokenset was used.
 pub async fn note_use(
     tx: &mut WriteTx,

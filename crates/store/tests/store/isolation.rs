@@ -200,7 +200,7 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 47] = [
+const CHANGES: [&str; 48] = [
     "tenants::replace_base_urls",
     "tenants::update_settings",
     "clients::find_for_update",
@@ -240,6 +240,7 @@ const CHANGES: [&str; 47] = [
     "grants::revoke_oldest",
     "connected_accounts::replace_tokenset",
     "refresh_leases::take",
+    "connected_accounts::try_again",
     "refresh_leases::clear",
     "connected_accounts::note_use",
     "connected_accounts::delete",
@@ -354,6 +355,12 @@ async fn change_people(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
             let mut next = samples::account("cac_1", "subject", "changed");
             next.account.version += 1;
             connected_accounts::replace_tokenset(tx, t, &next).await
+        }
+        "connected_accounts::try_again" => {
+            let dead = "UPDATE connected_accounts SET dead_since = 1, dead_reason = 'x' \
+                WHERE tenant = $1";
+            tx.execute(dead, vec![t.into()]).await.unwrap();
+            connected_accounts::try_again(tx, t, &con).await.map(|rows| rows == 1)
         }
         "refresh_leases::take" => {
             let stored = samples::account("cac_1", "subject", "");

@@ -6,6 +6,7 @@ use model::log_event::LogEventKind;
 use serde_json::{Value, json};
 use testkit::{Answer, Connect, Login, TestServer};
 
+use crate::management::Admin;
 use crate::scene::{FLOW_FAILED, PROVIDER_UNREACHABLE, Refusal, Scene, notes, refuses, says};
 
 const CONNECTION_REJECTED: Refusal = Refusal {
@@ -16,6 +17,8 @@ const CONNECTION_REJECTED: Refusal = Refusal {
 
 /// After one failure the provider is left alone for no longer.
 const BACK_OFF: Duration = Duration::from_secs(8);
+
+const OURS: &str = "the provider refused the connection's own credentials or settings";
 
 /// Every way in which a provider can fail for the moment: the rule, what the log says, and for how
 /// many seconds the caller is told to wait.
@@ -157,6 +160,33 @@ async fn a_grant_that_is_dead_is_not_asked_for_again_until_it_is_renewed() {
     server.clock().advance(Duration::from_hours(1));
     scene.is_intact().await;
     assert_eq!(provider.refreshes().await, 1);
+}
+
+/// What the provider refused to one application it may grant to another: with other credentials a dead
+/// grant is tried once more.
+#[tokio::test]
+async fn a_dead_grant_is_tried_again_with_other_credentials() {
+    let scene = Scene::web().await;
+    let (server, provider) = (&scene.server, scene.server.provider());
+    server.clock().advance(Duration::from_hours(1));
+    let refused = json!({ "kind": "error", "error": "invalid_grant" });
+    provider.fault(json!({ "endpoint": "refresh", "effect": refused })).await;
+    scene.ada.exchange_calendar().await.expect(401);
+    let admin = Admin::of(server).await;
+    let listed = admin.get("connections?name=calendar").await.expect(200).json();
+    let connection = &listed[0];
+    let path = format!("connections/{}", connection["id"].as_str().unwrap());
+    let mut options = connection["options"].clone();
+    admin.patch(&path, &json!({ "options": options })).await.expect(200);
+    scene.ada.exchange_calendar().await.expect(401);
+    assert_eq!(provider.calls_of("refresh").await, 1);
+    let secret = options["client_secret"].take();
+    options["client_secret"] = json!("another");
+    admin.patch(&path, &json!({ "options": options })).await.expect(200);
+    fails(&scene, CONNECTION_REJECTED, &format!("{OURS}: invalid_client")).await;
+    options["client_secret"] = secret;
+    admin.patch(&path, &json!({ "options": options })).await.expect(200);
+    scene.is_intact().await;
 }
 
 /// A dead grant does not take away what it has given.
