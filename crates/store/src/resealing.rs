@@ -5,7 +5,7 @@
 //! and theirs stays.
 
 use model::ids::{ConnectedAccountId, TenantId};
-use vault::keyring::KeyId;
+use vault::keyring::{KeyId, Purpose};
 use vault::seal::Sealed;
 
 use crate::Result;
@@ -35,13 +35,14 @@ pub async fn rewrap(
     wrapped: &[u8],
 ) -> Result<bool> {
     let sql = "UPDATE tenant_keys SET kek_id = $3, wrapped = $4 \
-        WHERE tenant = $1 AND key_id = $2 AND kek_id = $5";
+        WHERE tenant = $1 AND key_id = $2 AND kek_id = $5 AND wrapped = $6";
     let args = vec![
         tenant.into(),
         old.id.as_bytes().as_slice().into(),
         kek_id.into(),
         wrapped.into(),
         old.kek_id.as_str().into(),
+        old.wrapped.as_slice().into(),
     ];
     Ok(tx.execute(sql, args).await? == 1)
 }
@@ -65,15 +66,41 @@ pub async fn accounts_after(
     q.rows(sql, args).await?.iter().map(from_row).collect()
 }
 
-/// How many accounts have tokensets that are sealed with another key than this one.
-pub async fn accounts_not_sealed_with(
+/// How many tenant keys there are of each purpose.
+pub async fn keys_by_purpose(q: &mut impl Query) -> Result<Vec<(String, i64)>> {
+    let sql = "SELECT purpose, COUNT(*) AS keys FROM tenant_keys GROUP BY purpose ORDER BY purpose";
+    let rows = q.rows(sql, vec![]).await?;
+    rows.iter().map(|row| Ok((row.text("purpose")?.to_owned(), row.int("keys")?))).collect()
+}
+
+/// How many stored records of a purpose are sealed with another key than this one. Of what is sealed
+/// for the other purposes nothing is stored for long.
+pub async fn not_sealed_with(
     q: &mut impl Query,
     tenant: &TenantId,
+    purpose: Purpose,
     key: &KeyId,
 ) -> Result<i64> {
     // The third to the eighteenth byte of a record name its key.
-    let sql = "SELECT COUNT(*) AS others FROM connected_accounts \
-        WHERE tenant = $1 AND substr(sealed_tokens, 3, 16) <> $2";
+    let sql = match purpose {
+        Purpose::Vault => {
+            "SELECT COUNT(*) AS others FROM connected_accounts \
+            WHERE tenant = $1 AND substr(sealed_tokens, 3, 16) <> $2"
+        }
+        Purpose::ProviderSecrets => {
+            "SELECT COUNT(*) AS others FROM connections \
+            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
+        }
+        Purpose::ClientSecrets => {
+            "SELECT COUNT(*) AS others FROM clients \
+            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
+        }
+        Purpose::SigningKeys => {
+            "SELECT COUNT(*) AS others FROM signing_keys \
+            WHERE tenant = $1 AND substr(sealed_key, 3, 16) <> $2"
+        }
+        Purpose::Tickets | Purpose::Cursors | Purpose::DpopNonces => return Ok(0),
+    };
     let row = q.row(sql, vec![tenant.into(), key.as_bytes().as_slice().into()]).await?;
     row.map_or(Ok(0), |row| row.int("others"))
 }

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use connectors::CatalogueError;
 use engine::keys::KeyError;
-use engine::tokensets::TokensetError;
 use model::tenant::InvalidBaseUrl;
 use store::StoreError;
 use web::pages::views::BrokenTranslation;
@@ -34,8 +33,6 @@ pub(crate) enum Failure {
     Place(#[from] PlaceError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("a record could not be sealed anew")]
-    Reseal(#[source] TokensetError),
     #[error("the journal {} cannot be read; pass another --journal", folder.display())]
     Journal { folder: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -115,7 +112,6 @@ impl Failure {
             Self::Key(error) | Self::Seed(SeedError::Key(error)) => key_code(error),
             Self::Seed(SeedError::Password(_))
             | Self::Runtime(_)
-            | Self::Reseal(_)
             | Self::Signals(_)
             | Self::Output(_)
             | Self::Outbound(_)

@@ -8,9 +8,12 @@ use clap::{Args, Subcommand};
 use engine::app::App;
 use engine::clock::SystemClock;
 use engine::entropy::OsEntropy;
-use engine::key_rotation::{self, KNOWN_TO_ALL, Verification};
+use engine::key_rotation::{
+    self, KNOWN_TO_ALL, KekStatus, PurposeStatus, Resealed, Retirement, Unopened, Verification,
+};
 use engine::outbound::Reach;
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::failure::Failure;
 use crate::serve::StorageOptions;
@@ -69,59 +72,89 @@ pub(crate) async fn run(command: KeysCommand) -> Result<ExitCode, Failure> {
     }
 }
 
-async fn open(storage: &StorageOptions) -> Result<Arc<App>, Failure> {
+/// The application beside those that serve. Its journal is its own and empty: that of a server holds
+/// the server's name, and what only the server may bring into the database.
+async fn open(storage: &StorageOptions) -> Result<Keyroom, Failure> {
     let (database, keks) = storage.open_populated().await?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    wiring::app(database, keks, clock, entropy, Reach::Public, &storage.journal()).await
+    let journal = tempfile::tempdir()
+        .map_err(|source| Failure::Journal { folder: std::env::temp_dir(), source })?;
+    let app = wiring::app(database, keks, clock, entropy, Reach::Public, journal.path()).await?;
+    Ok(Keyroom { app, _journal: journal })
+}
+
+/// The application, and a folder that goes with it.
+struct Keyroom {
+    app: Arc<App>,
+    _journal: TempDir,
 }
 
 async fn status(options: ReportOptions) -> Result<ExitCode, Failure> {
-    let app = open(&options.storage).await?;
-    let status = key_rotation::status(&app, app.now()).await?;
+    let room = open(&options.storage).await?;
+    let status = key_rotation::status(&room.app).await?;
     if options.json {
         return print_json(&status);
     }
-    let mut out = io::stdout().lock();
-    let mut print = |line: String| writeln!(out, "{line}").map_err(Failure::Output);
-    for (kek_id, wrapped) in &status.wrapped {
-        let note = if *kek_id == status.active { " (active)" } else { "" };
-        print(format!("{kek_id}{note} wraps {wrapped} tenant keys"))?;
+    for KekStatus { id, active, wraps } in &status.keks {
+        let note = if *active { " (active)" } else { "" };
+        say(&format!("{id}{note} wraps {wraps} tenant keys"))?;
     }
-    print(format!("{} tokensets are sealed with an older tenant key", status.older_tokensets))?;
+    for PurposeStatus { purpose, tenant_keys, older_records } in &status.purposes {
+        let older = older_records
+            .map(|count| format!(", {count} records name an older one"))
+            .unwrap_or_default();
+        say(&format!("{purpose}: {tenant_keys} tenant keys{older}"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn rotate(options: RotateOptions) -> Result<ExitCode, Failure> {
-    let app = open(&options.storage).await?;
-    let wrapped = key_rotation::rewrap(&app).await?;
+    let room = open(&options.storage).await?;
+    let app = &*room.app;
+    let wrapped = key_rotation::rewrap(app).await?;
     say(&format!("{wrapped} tenant keys were wrapped anew"))?;
-    if options.data_keys {
-        key_rotation::add_tenant_keys(&app, app.now()).await?;
-        // Every server has to know the new keys before the first record is sealed with one.
-        tokio::time::sleep(KNOWN_TO_ALL + KNOWN_TO_ALL / 3).await;
-        let bar = io::stderr().is_terminal();
-        let sealed = key_rotation::reseal(&app, app.now(), |count| {
-            if bar {
-                let _ = write!(io::stderr(), "\r{count} records were sealed anew");
-            }
-        })
-        .await
-        .map_err(Failure::Reseal)?;
-        say(&format!("{}{sealed} records were sealed anew", if bar { "\r" } else { "" }))?;
+    if !options.data_keys {
+        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::SUCCESS)
+    let added = key_rotation::add_tenant_keys(app, app.now()).await?;
+    say(&format!("{added} tenant keys were added"))?;
+    // Every server has to know the new keys before the first record is sealed with one.
+    tokio::time::sleep(KNOWN_TO_ALL + KNOWN_TO_ALL / 3).await;
+    let bar = io::stderr().is_terminal();
+    let Resealed { sealed, failures } = key_rotation::reseal(app, app.now(), |count, total| {
+        if bar {
+            draw(count, total);
+        }
+    })
+    .await?;
+    if bar {
+        // If standard error is gone, there is nobody left to draw for.
+        let _drawn = writeln!(io::stderr());
+    }
+    for unopened in &failures {
+        say_unopened(unopened)?;
+    }
+    say(&format!("{sealed} records were sealed anew"))?;
+    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Draws how far it is, over what was drawn before.
+fn draw(count: usize, total: usize) {
+    const WIDTH: usize = 30;
+    let filled = (count * WIDTH).checked_div(total).unwrap_or(WIDTH).min(WIDTH);
+    let (full, empty) = ("#".repeat(filled), "-".repeat(WIDTH - filled));
+    let _drawn = write!(io::stderr(), "\r[{full}{empty}] {count}/{total} records");
 }
 
 async fn verify(options: ReportOptions) -> Result<ExitCode, Failure> {
-    let app = open(&options.storage).await?;
-    let found = key_rotation::verify(&app, app.now()).await?;
+    let room = open(&options.storage).await?;
+    let found = key_rotation::verify(&room.app, room.app.now()).await?;
     if options.json {
         print_json(&found)?;
     } else {
         let Verification { opened, failures } = &found;
         for unopened in failures {
-            let key_rotation::Unopened { tenant, table, row, reason } = unopened;
-            say(&format!("{tenant} {table} {row}: {reason}"))?;
+            say_unopened(unopened)?;
         }
         say(&format!("{opened} records open, {} do not", failures.len()))?;
     }
@@ -129,13 +162,32 @@ async fn verify(options: ReportOptions) -> Result<ExitCode, Failure> {
 }
 
 async fn retire(options: RetireOptions) -> Result<ExitCode, Failure> {
-    let app = open(&options.storage).await?;
-    if key_rotation::retire(&app, &options.kek_id).await? {
-        say("The key is forgotten; its file can be destroyed.")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    say("The key is unknown, or still wraps tenant keys: run `strongroom keys rotate` first.")?;
-    Ok(ExitCode::FAILURE)
+    let room = open(&options.storage).await?;
+    let id = &options.kek_id;
+    let (code, sentence) = match key_rotation::retire(&room.app, id).await? {
+        Retirement::Retired => (
+            ExitCode::SUCCESS,
+            format!("The key {id} is forgotten; backups of before may still need it."),
+        ),
+        Retirement::InUse(count) => (
+            ExitCode::FAILURE,
+            format!("The key {id} wraps {count} tenant keys: run `strongroom keys rotate` first."),
+        ),
+        Retirement::Active => (
+            ExitCode::FAILURE,
+            format!("The key {id} is the one that wraps: pass its successor first."),
+        ),
+        Retirement::Unknown => {
+            (ExitCode::FAILURE, format!("The database knows no key-encryption key {id}."))
+        }
+    };
+    say(&sentence)?;
+    Ok(code)
+}
+
+fn say_unopened(unopened: &Unopened) -> Result<(), Failure> {
+    let Unopened { tenant, table, row, reason } = unopened;
+    say(&format!("{tenant} {table} {row}: {reason}"))
 }
 
 fn say(line: &str) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 28] = [
+const WALKS: [&str; 29] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
@@ -41,6 +41,7 @@ const WALKS: [&str; 28] = [
     "resealing clients",
     "resealing connected_accounts",
     "resealing connections",
+    "resealing signing_keys",
     "resealing tenant_keys",
     "resealing tenants",
     // A rehearsal means every account of its tenant.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use engine::key_rotation;
+use engine::key_rotation::{self, Retirement};
 use protocol::oauth::exchange::SubjectTokenType;
 use testkit::{Engine, Exchange, Login, TestServer};
 
@@ -39,37 +39,48 @@ async fn f30_rotating_every_key_disturbs_nobody() {
             .collect();
 
         let rotating = server.rotating().await;
-        let before = key_rotation::status(&rotating, rotating.now()).await.unwrap();
-        let (old, keys) = before.wrapped[0].clone();
-        assert_ne!(old, before.active);
-        assert!(!key_rotation::retire(&rotating, &old).await.unwrap());
+        let before = key_rotation::status(&rotating).await.unwrap();
+        let [old, next] = &before.keks[..] else { panic!("{before:?}") };
+        let (old, next) = if next.active { (old, next) } else { (next, old) };
+        assert!(next.active && next.wraps == 0 && !old.active, "{before:?}");
+        let (old, keys) = (old.id.clone(), old.wraps);
+        let retired = key_rotation::retire(&rotating, &old).await.unwrap();
+        assert_eq!(retired, Retirement::InUse(keys));
         let wrapped = key_rotation::rewrap(&rotating).await.unwrap();
         assert_eq!(i64::try_from(wrapped).unwrap(), keys);
         assert_eq!(key_rotation::rewrap(&rotating).await.unwrap(), 0);
-        key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
+        assert_eq!(key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap(), 4);
+        // Begun again after it was cut off here, it adds no further keys.
+        let older = key_rotation::status(&rotating).await.unwrap().older_records();
+        assert!(older > 5, "{older}");
+        assert_eq!(key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap(), 0);
         for _ in 0..8 {
             server.clock().advance(Duration::from_millis(500));
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let now = rotating.now();
-        assert_eq!(key_rotation::status(&rotating, now).await.unwrap().older_tokensets, 1);
-        let sealed = key_rotation::reseal(&rotating, now, |_| {}).await.unwrap();
-        assert!(sealed > 5, "{sealed}");
-        assert_eq!(key_rotation::reseal(&rotating, now, |_| {}).await.unwrap(), 0);
+        let done = key_rotation::reseal(&rotating, now, |_, _| {}).await.unwrap();
+        assert!(done.failures.is_empty(), "{done:?}");
+        let sealed = done.sealed;
+        assert_eq!(i64::try_from(sealed).unwrap(), older);
+        assert_eq!(key_rotation::reseal(&rotating, now, |_, _| {}).await.unwrap().sealed, 0);
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.store(true, Ordering::Relaxed);
         for client in clients {
             assert!(client.await.unwrap() > 5, "{engine:?}");
         }
 
-        let after = key_rotation::status(&rotating, rotating.now()).await.unwrap();
-        assert_eq!(after.older_tokensets, 0);
-        assert_eq!(after.wrapped.iter().map(|(kek, _)| kek).collect::<Vec<_>>(), [&after.active]);
+        let after = key_rotation::status(&rotating).await.unwrap();
+        assert_eq!(after.older_records(), 0);
+        for kek in &after.keks {
+            assert_eq!(kek.wraps > 0, kek.active, "{after:?}");
+        }
         let verified = key_rotation::verify(&rotating, rotating.now()).await.unwrap();
         assert!(verified.failures.is_empty(), "{verified:?}");
         assert!(verified.opened >= sealed);
         // The old key-encryption key is not needed any more, not even to renew and to log in.
-        assert!(key_rotation::retire(&rotating, &old).await.unwrap());
+        let retire = async || key_rotation::retire(&rotating, &old).await.unwrap();
+        assert_eq!((retire().await, retire().await), (Retirement::Retired, Retirement::Unknown));
         let next = server.node_with_next_kek().await;
         call.clone().via(&next).send().await.expect(200);
         server.clock().advance(Duration::from_hours(1));
@@ -92,4 +103,36 @@ async fn verifying_names_the_record_that_does_not_open() {
     let found = key_rotation::verify(&rotating, rotating.now()).await.unwrap();
     let failed: Vec<_> = found.failures.iter().map(|one| (one.table, one.row.as_str())).collect();
     assert_eq!(failed, [("connected_accounts", scene.account["id"].as_str().unwrap())]);
+}
+
+/// A record that does not open keeps no other from being sealed anew, and no key from being added
+/// later. A wrapped key that does not open is named as well.
+#[tokio::test]
+async fn what_does_not_open_is_named_and_stays_as_it_is() {
+    let scene = Scene::web().await;
+    let server = &scene.server;
+    let rotating = server.rotating().await;
+    let write = async |sql: &'static str| {
+        let mut tx = server.app().store.write().await.unwrap();
+        assert_eq!(tx.execute(sql, vec![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+    };
+    write("UPDATE connected_accounts SET version = version + 1").await;
+    key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
+    server.clock().advance(Duration::from_secs(4));
+    let done = key_rotation::reseal(&rotating, rotating.now(), |_, _| {}).await.unwrap();
+    assert_eq!((done.failures.len(), done.failures[0].table), (1, "connected_accounts"));
+    assert!(done.sealed > 4, "{done:?}");
+    let left = key_rotation::status(&rotating).await.unwrap().older_records();
+    assert_eq!(left, 1);
+
+    write(
+        "UPDATE tenant_keys SET wrapped = (SELECT wrapped FROM tenant_keys WHERE purpose = 'cursors') \
+        WHERE purpose = 'tickets'",
+    )
+    .await;
+    server.clock().advance(Duration::from_hours(1));
+    let found = key_rotation::verify(&rotating, rotating.now()).await.unwrap();
+    let tables: Vec<_> = found.failures.iter().map(|one| one.table).collect();
+    assert_eq!(tables, ["tenant_keys", "tenants"]);
 }
