@@ -1,16 +1,30 @@
-//! Where the key-encryption key comes from: 32 bytes in base64, in a file or the environment.
+//! Where the key-encryption key comes from: 32 bytes in base64, in a file or the environment, or
+//! printed by a program.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
 use vault::keyring::Kek;
 use vault::seal::SealError;
 use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
+
+/// The variable that may hold the key itself.
+pub const VARIABLE: &str = "STRONGROOM_KEK";
+
+/// A program that prints the key takes no longer.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// More than a key in base64 with white space around it is not read from a program, in bytes.
+const COMMAND_OUTPUT_MAX: usize = 1024;
 
 /// Why there is no key-encryption key. Each says in one sentence what to do.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +57,30 @@ pub enum KekError {
         /// Where it was found.
         origin: String,
     },
+    /// The program cannot be run, or what it printed cannot be read.
+    #[error("the key command {program} cannot be run: {source}")]
+    NotRun {
+        /// The program, without its arguments.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program says that it failed.
+    #[error("the key command {program} failed: {status}")]
+    Failed {
+        /// The program, without its arguments.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The program did not end in time.
+    #[error("the key command {program} did not end within {} s", limit.as_secs_f32())]
+    TooSlow {
+        /// The program, without its arguments.
+        program: String,
+        /// The time that it had.
+        limit: Duration,
+    },
     /// The cryptographic library refused the key.
     #[error("the key-encryption key cannot be used")]
     Refused(#[from] SealError),
@@ -62,6 +100,41 @@ pub fn from_file(path: &Path) -> Result<Kek, KekError> {
 /// Reads a key handed over as text; `origin` is named in the error.
 pub fn from_text(text: &str, origin: &str) -> Result<Kek, KekError> {
     decode(text, origin)
+}
+
+/// Runs a program with its arguments, separated by white space and taken as they are, without a
+/// shell, and reads the key from its standard output. What it says on standard error is shown.
+///
+/// # Errors
+/// If it cannot be run, fails, takes longer than `limit` or prints something else than a key.
+pub async fn from_command(command: &str, limit: Duration) -> Result<Kek, KekError> {
+    let mut words = command.split_whitespace();
+    let program = words.next().unwrap_or_default().to_owned();
+    let run = async {
+        let mut child = Command::new(&program)
+            .args(words)
+            .env_remove(VARIABLE)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        // With room for all that is read, the key is never copied to where it would not be wiped.
+        let mut printed = Zeroizing::new(Vec::with_capacity(2 * COMMAND_OUTPUT_MAX));
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(COMMAND_OUTPUT_MAX as u64).read_to_end(&mut printed).await?;
+        }
+        Ok((printed, child.wait().await?))
+    };
+    let (printed, status) = match tokio::time::timeout(limit, run).await {
+        Ok(ended) => {
+            ended.map_err(|source| KekError::NotRun { program: program.clone(), source })?
+        }
+        Err(_elapsed) => return Err(KekError::TooSlow { program, limit }),
+    };
+    if !status.success() {
+        return Err(KekError::Failed { program, status });
+    }
+    decode(std::str::from_utf8(&printed).unwrap_or_default(), &format!("what {program} printed"))
 }
 
 /// Reads the key of a file, making the file if there is none. Only for a database that is new as
@@ -109,4 +182,34 @@ fn create_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+    async fn check(command: &str, expected: Result<(), &str>) {
+        let outcome = from_command(command, Duration::from_millis(500)).await;
+        let told = outcome.map(drop).map_err(|error| error.to_string());
+        match expected {
+            Ok(()) => assert_eq!(told, Ok(()), "{command}"),
+            Err(words) => assert!(told.as_ref().is_err_and(|e| e.contains(words)), "{told:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn f21_a_program_hands_over_a_key_or_is_named() {
+        check(&format!("echo {KEY}"), Ok(())).await;
+        check(&format!("  echo   {KEY}  "), Ok(())).await;
+        check("echo no key", Err("what echo printed does not hold a key")).await;
+        check("echo", Err("does not hold a key")).await;
+        check("false", Err("the key command false failed")).await;
+        check("sleep 60", Err("the key command sleep did not end within 0.5 s")).await;
+        check("cat /dev/zero", Err("the key command cat failed")).await;
+        check("/no/such/program", Err("the key command /no/such/program cannot be run")).await;
+        // There is no shell that would make something of this.
+        check(&format!("echo {KEY} ; true"), Err("does not hold a key")).await;
+    }
 }

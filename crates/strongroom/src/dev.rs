@@ -125,9 +125,9 @@ async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
 async fn open(place: &Place) -> Result<Arc<App>, Failure> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let database = storage::open(place.database(), clock.now()).await?;
-    let kek = storage::kek(&place.kek(), &database, &*entropy).await?;
+    let keks = storage::keks(&place.kek(), &[], &database, &*entropy).await?;
     let journal = place.folder().join("unstored");
-    wiring::app(database, kek.into(), clock, entropy, Reach::PublicAndLoopback, &journal).await
+    wiring::app(database, keks, clock, entropy, Reach::PublicAndLoopback, &journal).await
 }
 
 fn plan(app: &App, origins: &Origins, provider: &Provider, seed_file: SeedFile) -> Plan {

@@ -8,6 +8,7 @@ mod cli;
 mod dev;
 mod failure;
 mod hardening;
+mod kek_options;
 mod keys;
 mod listeners;
 mod logging;

@@ -16,11 +16,11 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::Database;
 use vault::keyring::KekSet;
 use web::listen::Limits;
-use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::kek_options::KekOptions;
 use crate::signals::StopSignals;
-use crate::storage::{self, DatabaseLocation, KEK_VARIABLE, KekLocation};
+use crate::storage::{self, DatabaseLocation};
 use crate::wiring::{self, Servers};
 use crate::{listeners, tls};
 
@@ -54,10 +54,8 @@ pub(crate) struct StorageOptions {
     /// postgres://… or sqlite:FILE
     #[arg(long, value_name = "URL", env = "STRONGROOM_DATABASE", hide_env_values = true)]
     database: DatabaseLocation,
-    /// The key-encryption key: 32 bytes in base64. Without this option, the variable STRONGROOM_KEK
-    /// holds the key itself. Given more than once, the first wraps, the others open what they wrapped
-    #[arg(long, value_name = "FILE", env = "STRONGROOM_KEK_FILE")]
-    kek_file: Vec<PathBuf>,
+    #[command(flatten)]
+    kek: KekOptions,
     /// Where renewed tokens wait, sealed, while the database is gone; each node has its own. Without
     /// this option: beside SQLite's file, or strongroom.unstored in the working directory
     #[arg(long, value_name = "FOLDER", env = "STRONGROOM_JOURNAL")]
@@ -85,30 +83,15 @@ impl StorageOptions {
 
     /// Opens the database; makes it and its key file if both are missing.
     pub(crate) async fn open_or_make(&self) -> Result<(Database, KekSet), Failure> {
-        self.kek_locations()?;
+        self.kek.locations()?;
         let database = storage::open(&self.database, SystemClock.now()).await?;
         let keks = self.keks(&database).await?;
         Ok((database, keks))
     }
 
     async fn keks(&self, database: &Database) -> Result<KekSet, Failure> {
-        let (active, others) = self.kek_locations()?;
-        let active = storage::kek(&active, database, &OsEntropy).await?;
-        let mut opened = Vec::new();
-        for other in others {
-            opened.push(storage::kek(&other, database, &OsEntropy).await?);
-        }
-        Ok(KekSet::new(active, opened))
-    }
-
-    /// The key that wraps, and the others.
-    fn kek_locations(&self) -> Result<(KekLocation, Vec<KekLocation>), Failure> {
-        let mut files = self.kek_file.iter().cloned().map(KekLocation::File);
-        match (files.next(), std::env::var(KEK_VARIABLE)) {
-            (Some(active), _) => Ok((active, files.collect())),
-            (None, Ok(text)) => Ok((KekLocation::Environment(Zeroizing::new(text)), Vec::new())),
-            (None, Err(_)) => Err(Failure::NoKek { variable: KEK_VARIABLE }),
-        }
+        let (active, others) = self.kek.locations()?;
+        Ok(storage::keks(&active, &others, database, &OsEntropy).await?)
     }
 }
 

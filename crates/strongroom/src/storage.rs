@@ -1,14 +1,15 @@
-//! The database and the key that opens it.
+//! The database and the keys that open it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use engine::entropy::Entropy;
-use engine::kek::{self, KekError};
+use engine::kek::{self, COMMAND_LIMIT, KekError};
 use protocol::time::Timestamp;
 use store::migrate::migrate;
 use store::{Database, StoreError};
-use vault::keyring::Kek;
+use vault::keyring::{Kek, KekSet};
 use zeroize::Zeroizing;
 
 /// Where the database is. Not printable: a URL may hold a password.
@@ -41,14 +42,15 @@ impl FromStr for DatabaseLocation {
 #[derive(Clone)]
 pub(crate) enum KekLocation {
     File(PathBuf),
+    /// Printed by this program with its arguments.
+    Command(String),
     /// The key itself, from this variable.
     Environment(Zeroizing<String>),
     /// Nowhere: it is made now and gone with the process.
     Passing,
 }
 
-/// The variable that may hold the key-encryption key.
-pub(crate) const KEK_VARIABLE: &str = "STRONGROOM_KEK";
+pub(crate) use engine::kek::VARIABLE as KEK_VARIABLE;
 
 /// Why there is no key for the database.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,16 @@ pub(crate) enum KekLocationError {
          put the key back, or start with an empty database", file.display()
     )]
     Lost { wanted: String, file: PathBuf },
+}
+
+impl KekLocation {
+    /// The key file, if it should be there and is not.
+    fn missing_file(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => (!file.exists()).then_some(file),
+            Self::Command(_) | Self::Environment(_) | Self::Passing => None,
+        }
+    }
 }
 
 impl DatabaseLocation {
@@ -100,30 +112,59 @@ pub(crate) async fn open(
     Ok(database)
 }
 
-/// Reads the key-encryption key. A key file is made only for a database that was never sealed.
-pub(crate) async fn kek(
-    location: &KekLocation,
+/// Reads the key-encryption keys. A key file is made only for the key that wraps, and only for a
+/// database that was never sealed.
+pub(crate) async fn keks(
+    active: &KekLocation,
+    others: &[KekLocation],
     database: &Database,
     entropy: &dyn Entropy,
-) -> Result<Kek, KekLocationError> {
+) -> Result<KekSet, KekLocationError> {
+    let in_use = keks_in_use(database).await?;
+    let mut opened = Vec::new();
+    for location in others {
+        if location.missing_file().is_none() {
+            opened.push(kek(location, entropy).await?);
+        }
+    }
+    let missing = std::iter::once(active).chain(others).filter_map(KekLocation::missing_file);
+    for file in missing {
+        if in_use.is_empty() && Some(file) == active.missing_file() {
+            continue;
+        }
+        let is_opened = |id: &String| opened.iter().any(|kek| kek.id() == id);
+        let file = file.to_owned();
+        return Err(match in_use.into_iter().find(|id| !is_opened(id)) {
+            Some(wanted) => KekLocationError::Lost { wanted, file },
+            None => KekError::Unreadable { path: file, source: ErrorKind::NotFound.into() }.into(),
+        });
+    }
+    let active = match active.missing_file() {
+        Some(file) => kek::from_file_or_new(file, entropy)?,
+        None => kek(active, entropy).await?,
+    };
+    Ok(KekSet::new(active, opened))
+}
+
+async fn kek(location: &KekLocation, entropy: &dyn Entropy) -> Result<Kek, KekError> {
     match location {
-        KekLocation::Environment(text) => Ok(kek::from_text(text, KEK_VARIABLE)?),
-        KekLocation::Passing => Ok(kek::ephemeral(entropy)?),
-        KekLocation::File(file) if file.exists() => Ok(kek::from_file(file)?),
-        KekLocation::File(file) => new_key_file(file, database, entropy).await,
+        KekLocation::Environment(text) => kek::from_text(text, KEK_VARIABLE),
+        KekLocation::Command(command) => kek::from_command(command, COMMAND_LIMIT).await,
+        KekLocation::Passing => kek::ephemeral(entropy),
+        KekLocation::File(file) => kek::from_file(file),
     }
 }
 
-async fn new_key_file(
-    file: &Path,
-    database: &Database,
-    entropy: &dyn Entropy,
-) -> Result<Kek, KekLocationError> {
-    let checks = store::keys::kek_checks(&mut database.read().await?).await?;
-    match checks.into_iter().next() {
-        Some((wanted, _)) => Err(KekLocationError::Lost { wanted, file: file.to_owned() }),
-        None => Ok(kek::from_file_or_new(file, entropy)?),
-    }
+/// The key-encryption keys that the database names: those that wrap something first.
+async fn keks_in_use(database: &Database) -> Result<Vec<String>, StoreError> {
+    let mut read = database.read().await?;
+    let wrapping = store::resealing::wrapped_by(&mut read).await?;
+    let checked = store::keys::kek_checks(&mut read).await?;
+    Ok(wrapping
+        .into_iter()
+        .map(|(id, _)| id)
+        .chain(checked.into_iter().map(|(id, _)| id))
+        .collect())
 }
 
 #[cfg(test)]

@@ -197,10 +197,10 @@ async fn plant(
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let store = storage::open(database.location(), clock.now()).await?;
     let location = KekLocation::File(PathBuf::from(kek_file));
-    let kek = storage::kek(&location, &store, &*entropy).await?;
+    let keks = storage::keks(&location, &[], &store, &*entropy).await?;
     let journal = kek_file.with_extension("unstored");
     let reach = Reach::PublicAndLoopback;
-    let app = wiring::app(store, kek.into(), clock, entropy, reach, &journal).await?;
+    let app = wiring::app(store, keks, clock, entropy, reach, &journal).await?;
     let plan = Plan {
         tenant: TenantId::new(TENANT),
         base_urls,

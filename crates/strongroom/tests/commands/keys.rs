@@ -2,10 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::process::{folder, run};
+use crate::process::{folder, http, run, strongroom, terminate};
+use crate::serve::{ask, free_port};
 
 const DATABASE: [&str; 2] = ["--database", "sqlite:strongroom.db"];
 
@@ -78,4 +82,118 @@ async fn f21_a_wrong_key_is_refused_before_anything_is_written() {
     }
     let (_, after, _) = keys(home, &[&["status"], &old[..]].concat()).await;
     assert_eq!(after, before);
+}
+
+/// F21: a start is refused within three seconds, in a sentence that names the key, whichever way keys
+/// are given, and a key file that is missing is not made.
+#[tokio::test]
+async fn f21_a_start_without_the_right_key_is_refused_at_once() {
+    let home = folder();
+    let home = home.path();
+    with_tenant(home).await;
+    other_key(&home.join("new.kek"));
+    let status = ["status", "--kek-file", "old.kek"];
+    let (_, before, _) = keys(home, &status).await;
+    let wanted = before.split(' ').next().unwrap();
+    let print_new = format!("echo {OTHER_KEY}");
+    let lost = format!("key-encryption key {wanted}, and gone.kek does not exist");
+    let other = format!("key-encryption key {wanted}, and ");
+    for (given, sentence) in [
+        (&["--kek-file", "gone.kek"][..], lost.as_str()),
+        (&["--kek-file", "new.kek", "--kek-file", "gone.kek"], &lost),
+        (&["--kek-file", "gone.kek", "--kek-file", "old.kek"], "file gone.kek cannot be read"),
+        (&["--kek-file", "new.kek"], &other),
+        (&["--kek-command", &print_new], &other),
+        (&["--kek-command", "false", "--kek-file", "old.kek"], "key command false failed"),
+        (&["--kek-command", "echo no"], "what echo printed does not hold a key"),
+        (&[], "no key-encryption key: pass --kek-file or --kek-command, or set STRONGROOM_KEK"),
+    ] {
+        let started = std::time::Instant::now();
+        let serve = [&["serve", "--listen", "127.0.0.1:0"], &DATABASE[..], given].concat();
+        let output = run(home, &serve).await;
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), told.lines().count()), (Some(3), 1), "{given:?}: {told}");
+        assert!(told.contains(sentence), "{given:?}: {told}");
+        assert!(started.elapsed().as_secs() < 3, "{given:?}");
+    }
+    assert!(!home.join("gone.kek").exists());
+    // It lists every check of a key that was ever let in.
+    assert_eq!(keys(home, &status).await.1, before);
+}
+
+/// F30: a server goes on serving through the whole rotation, and the next one needs the new key alone.
+#[tokio::test]
+async fn f30_a_server_serves_while_its_keys_are_rotated() {
+    let home = folder();
+    let home = home.path();
+    let port = free_port();
+    let base_url = format!("http://localhost:{port}");
+    let create = ["tenant", "create", "acme", "--base-url", &base_url, "--kek-file", "old.kek"];
+    let created = run(home, &[&create[..], &DATABASE].concat()).await;
+    let created: Value = serde_json::from_slice(&created.stdout).unwrap();
+    other_key(&home.join("new.kek"));
+    let print_new = format!("echo {OTHER_KEY}");
+    let listen = format!("127.0.0.1:{port}");
+    let serve = |keks: &[&str]| {
+        let arguments = [&["serve", "--listen", &listen], &DATABASE[..], keks].concat();
+        strongroom(home, &arguments).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let ask = token_request(&base_url, &created["management"]);
+
+    // The first is the key that wraps; this server does not wrap with the new one yet.
+    let mut server = serve(&["--kek-file", "old.kek", "--kek-command", &print_new]);
+    assert_eq!(answered(&ask).await, 200);
+    let stop = Arc::new(AtomicBool::new(false));
+    let asking = tokio::spawn({
+        let (stop, ask) = (Arc::clone(&stop), ask.try_clone().unwrap());
+        async move {
+            let mut served = 0;
+            while !stop.load(Ordering::Relaxed) {
+                assert_eq!(ask.try_clone().unwrap().send().await.unwrap().status(), 200);
+                served += 1;
+            }
+            served
+        }
+    });
+    let both = ["--kek-command", &print_new, "--kek-file", "old.kek"];
+    let (_, status, _) = keys(home, &[&["status", "--json"], &both[..]].concat()).await;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let keks = status["keks"].as_array().unwrap();
+    let old = keks.iter().find(|kek| kek["active"] == false).unwrap()["id"].as_str().unwrap();
+    let (code, out, told) = keys(home, &[&["rotate", "--data-keys"], &both[..]].concat()).await;
+    assert_eq!(code, Some(0), "{out}{told}");
+    assert!(told.is_empty(), "the journal of the server is not touched: {told}");
+    for command in [&["verify"][..], &["retire", old]] {
+        let (code, out, told) = keys(home, &[command, &["--kek-file", "new.kek"]].concat()).await;
+        assert_eq!(code, Some(0), "{out}{told}");
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    stop.store(true, Ordering::Relaxed);
+    let served = asking.await.unwrap();
+    assert!(served > 20, "{served}");
+    terminate(&server);
+    assert!(server.wait().await.unwrap().success());
+
+    let mut server = serve(&["--kek-file", "new.kek"]);
+    assert_eq!(answered(&ask).await, 200);
+    server.kill().await.unwrap();
+    let arguments = [&["serve", "--listen", &listen, "--kek-file", "old.kek"], &DATABASE[..]];
+    assert_eq!(run(home, &arguments.concat()).await.status.code(), Some(3));
+}
+
+fn token_request(base_url: &str, client: &Value) -> reqwest::RequestBuilder {
+    let body = serde_json::json!({
+        "grant_type": "client_credentials",
+        "client_id": client["client_id"],
+        "client_secret": client["client_secret"],
+        "audience": client["audience"],
+    });
+    http(None, "localhost")
+        .post(format!("{base_url}/oauth/token"))
+        .header("content-type", "application/json")
+        .body(body.to_string())
+}
+
+async fn answered(request: &reqwest::RequestBuilder) -> u16 {
+    ask(request.try_clone().unwrap()).await.status().as_u16()
 }

@@ -18,12 +18,12 @@ async fn create(home: &Path, name: &str, base_url: &str) -> std::process::Output
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Asks until somebody listens.
-async fn ask(request: reqwest::RequestBuilder) -> reqwest::Response {
+pub(crate) async fn ask(request: reqwest::RequestBuilder) -> reqwest::Response {
     for _ in 0..200 {
         if let Ok(answer) = request.try_clone().unwrap().send().await {
             return answer;

@@ -1,0 +1,117 @@
+//! Where the key-encryption keys are, as the command line says it.
+//!
+//! Order matters across the options, so it is read from the positions of the values: the first wraps,
+//! the others open what they wrapped.
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::parser::Indices;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::storage::{KEK_VARIABLE, KekLocation};
+
+const FILE: &str = "kek_file";
+const COMMAND: &str = "kek_command";
+
+/// What was given, in the order in which it was given.
+pub(crate) struct KekOptions(Vec<KekLocation>);
+
+impl KekOptions {
+    /// The one that wraps, and those that only open. The variable comes last, so it wraps where there
+    /// is nothing else.
+    pub(crate) fn locations(&self) -> Result<(KekLocation, Vec<KekLocation>), Failure> {
+        let variable = std::env::var(KEK_VARIABLE).map(Zeroizing::new);
+        let variable = variable.ok().map(KekLocation::Environment);
+        let mut all = self.0.iter().cloned().chain(variable);
+        let active = all.next().ok_or(Failure::NoKek { variable: KEK_VARIABLE })?;
+        Ok((active, all.collect()))
+    }
+}
+
+impl Args for KekOptions {
+    fn augment_args(command: Command) -> Command {
+        let file = Arg::new(FILE)
+            .long("kek-file")
+            .value_name("FILE")
+            .env("STRONGROOM_KEK_FILE")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf))
+            .help(
+                "The key-encryption key: 32 bytes in base64. Given more than once, together with \
+                 --kek-command, the first wraps, the others open what they wrapped. The variable \
+                 STRONGROOM_KEK may hold one more key itself",
+            );
+        let program = Arg::new(COMMAND)
+            .long("kek-command")
+            .value_name("COMMAND")
+            .env("STRONGROOM_KEK_COMMAND")
+            .action(ArgAction::Append)
+            .value_parser(NonEmptyStringValueParser::new())
+            .help(
+                "A program that prints a key-encryption key, with arguments separated by spaces; no \
+                 shell is involved, and it has ten seconds",
+            );
+        command.arg(file).arg(program)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for KekOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let files = matches.get_many::<PathBuf>(FILE).into_iter().flatten();
+        let files = files.cloned().map(KekLocation::File);
+        let programs = matches.get_many::<String>(COMMAND).into_iter().flatten();
+        let programs = programs.cloned().map(KekLocation::Command);
+        let mut given: Vec<_> = positions(matches.indices_of(FILE))
+            .zip(files)
+            .chain(positions(matches.indices_of(COMMAND)).zip(programs))
+            .collect();
+        given.sort_by_key(|(position, _)| *position);
+        Ok(Self(given.into_iter().map(|(_, location)| location).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn positions(indices: Option<Indices<'_>>) -> impl Iterator<Item = usize> {
+    indices.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &str, expected: &[&str]) {
+        let command = KekOptions::augment_args(Command::new("x"));
+        let words = std::iter::once("x").chain(arguments.split_whitespace());
+        let matches = command.try_get_matches_from(words).unwrap();
+        let names: Vec<_> = KekOptions::from_arg_matches(&matches)
+            .unwrap()
+            .0
+            .into_iter()
+            .map(|location| match location {
+                KekLocation::File(file) => file.display().to_string(),
+                KekLocation::Command(command) => format!("!{command}"),
+                KekLocation::Environment(_) | KekLocation::Passing => String::new(),
+            })
+            .collect();
+        assert_eq!(names, expected, "{arguments}");
+    }
+
+    #[test]
+    fn the_first_given_is_the_first_whatever_its_option() {
+        check("", &[]);
+        check("--kek-file a --kek-file b", &["a", "b"]);
+        check("--kek-command c --kek-file a --kek-file b", &["!c", "a", "b"]);
+        check("--kek-file a --kek-command c --kek-file b", &["a", "!c", "b"]);
+    }
+}
