@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use model::ids::TenantId;
 use protocol::time::Timestamp;
+use store::keys::WrappedKey;
 use store::{Query, StoreError, resealing};
 use vault::keyring::{KeyId, Purpose, TenantKey};
 
@@ -99,7 +100,10 @@ pub async fn add_tenant_keys(app: &App, now: Timestamp) -> Result<usize, KeyErro
             }
             let id = KeyId::new(app.entropy.bytes());
             let key = TenantKey::new(id, purpose, app.entropy.bytes());
-            let seals_from = now.saturating_add(KNOWN_TO_ALL);
+            // Whatever the clock here says, the key comes after those that there are.
+            let after = last_key(&mut tx, &tenant, purpose).await?.map(|last| last.seals_from);
+            let after = after.map(|last| last.saturating_add(Duration::from_millis(1)));
+            let seals_from = now.saturating_add(KNOWN_TO_ALL).max(after.unwrap_or(now));
             let record = app.keys.wrapped(&tenant, &key, seals_from, &*app.entropy)?;
             store::keys::insert_tenant_key(&mut tx, &tenant, &record).await?;
             count += 1;
@@ -116,9 +120,17 @@ async fn older_records(
     tenant: &TenantId,
     purpose: Purpose,
 ) -> Result<i64, StoreError> {
-    let keys = store::keys::tenant_keys(q, tenant).await?;
-    match keys.iter().rfind(|key| key.purpose == purpose) {
+    match last_key(q, tenant, purpose).await? {
         Some(last) => resealing::not_sealed_with(q, tenant, purpose, &last.id).await,
         None => Ok(0),
     }
+}
+
+async fn last_key(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    purpose: Purpose,
+) -> Result<Option<WrappedKey>, StoreError> {
+    let keys = store::keys::tenant_keys(q, tenant).await?;
+    Ok(keys.into_iter().rfind(|key| key.purpose == purpose))
 }

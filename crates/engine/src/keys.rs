@@ -20,6 +20,8 @@ use crate::recent::Recent;
 const KEPT: Duration = Duration::from_hours(1);
 /// Whether a tenant has other keys by now is looked up no less often.
 const LOOKED_UP: Duration = Duration::from_secs(1);
+/// What one node sees in the database, all others see so much later at the latest.
+const SEEN_BY_ALL: Duration = Duration::from_secs(2);
 
 /// The key-encryption keys, and what they opened lately.
 #[derive(Debug)]
@@ -47,16 +49,39 @@ struct Version {
     tenant_keys: Vec<KeyId>,
     /// Of those, the ones that only open as yet.
     waiting: Vec<KeyId>,
+    /// Those that came while this node looked, and when it first saw them.
+    arrived: Vec<(KeyId, Timestamp)>,
     signing_keys: Vec<(String, Stage)>,
 }
 
 impl Version {
-    fn of(wrapped: &[WrappedKey], signing: &[SealedSigningKey], now: Timestamp) -> Self {
-        let waiting = wrapped.iter().filter(|key| key.seals_from > now);
+    /// A key waits for its time, and, because that was set by somebody else's clock, also for as long
+    /// after it was first seen as the other nodes may need to see it.
+    fn of(
+        wrapped: &[WrappedKey],
+        signing: &[SealedSigningKey],
+        previous: Option<&Self>,
+        now: Timestamp,
+    ) -> Self {
+        let mut arrived = Vec::new();
+        if let Some(previous) = previous {
+            for WrappedKey { id, .. } in wrapped {
+                let seen = previous.arrived.iter().find(|(arrived, _)| arrived == id);
+                match seen {
+                    Some((_, at)) if now.since(*at) < SEEN_BY_ALL => arrived.push((*id, *at)),
+                    None if !previous.tenant_keys.contains(id) => arrived.push((*id, now)),
+                    Some(_) | None => {}
+                }
+            }
+        }
+        let is_waiting = |key: &&WrappedKey| {
+            key.seals_from > now || arrived.iter().any(|(arrived, _)| *arrived == key.id)
+        };
         Self {
             tenant_keys: wrapped.iter().map(|key| key.id).collect(),
-            waiting: waiting.map(|key| key.id).collect(),
+            waiting: wrapped.iter().filter(is_waiting).map(|key| key.id).collect(),
             signing_keys: signing.iter().map(|key| (key.kid.clone(), key.stage)).collect(),
+            arrived,
         }
     }
 }
@@ -157,13 +182,28 @@ impl Keys {
         }
         let wrapped = store::keys::tenant_keys(q, tenant).await?;
         let signing = store::keys::signing_keys(q, tenant).await?;
-        let version = Version::of(&wrapped, &signing, now);
+        let previous = opened.as_ref().map(|keys| &keys.version);
+        let version = Version::of(&wrapped, &signing, previous, now);
         self.current.put(tenant.clone(), (), now);
         if let Some(keys) = opened.filter(|keys| keys.version == version) {
             return Ok(keys);
         }
         let keys = TenantKeys::open_all(&self.keks, tenant, &wrapped, &signing, version)?;
         Ok(self.opened.put(tenant.clone(), keys, now))
+    }
+
+    /// The keys of a tenant as they stand in the database, none of them waiting: for who knows that
+    /// every node has seen them.
+    pub(crate) async fn known_to_all(
+        &self,
+        q: &mut impl Query,
+        tenant: &TenantId,
+    ) -> Result<TenantKeys, KeyError> {
+        let wrapped = store::keys::tenant_keys(q, tenant).await?;
+        let signing = store::keys::signing_keys(q, tenant).await?;
+        let at_last = Timestamp::from_millis(i64::MAX);
+        let version = Version::of(&wrapped, &signing, None, at_last);
+        TenantKeys::open_all(&self.keks, tenant, &wrapped, &signing, version)
     }
 
     /// Gives a new tenant a key for each purpose, and its first two signing keys.

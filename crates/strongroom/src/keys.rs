@@ -121,7 +121,7 @@ async fn rotate(options: RotateOptions) -> Result<ExitCode, Failure> {
     // Every server has to know the new keys before the first record is sealed with one.
     tokio::time::sleep(KNOWN_TO_ALL + KNOWN_TO_ALL / 3).await;
     let bar = io::stderr().is_terminal();
-    let Resealed { sealed, failures } = key_rotation::reseal(app, app.now(), |count, total| {
+    let Resealed { sealed, failures } = key_rotation::reseal(app, |count, total| {
         if bar {
             draw(count, total);
         }
@@ -148,7 +148,7 @@ fn draw(count: usize, total: usize) {
 
 async fn verify(options: ReportOptions) -> Result<ExitCode, Failure> {
     let room = open(&options.storage).await?;
-    let found = key_rotation::verify(&room.app, room.app.now()).await?;
+    let found = key_rotation::verify(&room.app).await?;
     if options.json {
         print_json(&found)?;
     } else {

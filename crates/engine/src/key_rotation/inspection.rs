@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use model::ids::{ClientId, ConnectedAccountId, ConnectionId, TenantId};
 use protocol::secret::ClientSecret;
-use protocol::time::Timestamp;
 use store::{StoreError, resealing, users};
 use vault::keyring::Purpose;
 use vault::seal::Sealed;
@@ -123,14 +122,14 @@ pub async fn status(app: &App) -> Result<KeyStatus, StoreError> {
 ///
 /// # Errors
 /// If the database fails.
-pub async fn verify(app: &App, now: Timestamp) -> Result<Verification, KeyError> {
+pub async fn verify(app: &App) -> Result<Verification, KeyError> {
     let mut found = Verification::default();
     for tenant in resealing::tenants(&mut app.store.read().await?).await? {
         for wrapped in store::keys::tenant_keys(&mut app.store.read().await?, &tenant).await? {
             let outcome = unwrap(app.keys.keks(), &tenant, &wrapped).map(drop);
             found.note(&tenant, "tenant_keys", &wrapped.id.to_string(), outcome);
         }
-        match app.tenant_keys(&tenant, now).await {
+        match app.keys.known_to_all(&mut app.store.read().await?, &tenant).await {
             Ok(keys) => verify_tenant(app, &tenant, &keys, &mut found).await?,
             Err(error @ KeyError::Store(_)) => return Err(error),
             // Nothing of this tenant can be used: that is one finding for all that it has.

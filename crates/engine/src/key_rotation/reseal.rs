@@ -1,7 +1,6 @@
 //! Seals every record anew.
 
 use model::ids::{ClientId, ConnectedAccountId, ConnectionId, TenantId};
-use protocol::time::Timestamp;
 use store::clients::StoredSecret;
 use store::connected_accounts::StoredAccount;
 use store::resealing::{self, SealedSecret};
@@ -33,14 +32,13 @@ pub struct Resealed {
 /// If the database fails, or the keys of a tenant do not open.
 pub async fn reseal(
     app: &App,
-    now: Timestamp,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Resealed, KeyError> {
     let mut done = Resealed::default();
     let tenants = resealing::tenants(&mut app.store.read().await?).await?;
     let total = older(app, &tenants).await?;
     for tenant in &tenants {
-        let keys = app.tenant_keys(tenant, now).await?;
+        let keys = app.keys.known_to_all(&mut app.store.read().await?, tenant).await?;
         let work = Work { app, tenant, keys: &keys };
         work.secrets(&mut done).await?;
         progress(done.sealed, total);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::key_rotation::{self, Retirement};
 use protocol::oauth::exchange::SubjectTokenType;
 use testkit::{Engine, Exchange, Login, TestServer};
+use vault::keyring::Purpose;
 
 use crate::scene::Scene;
 
@@ -58,12 +59,11 @@ async fn f30_rotating_every_key_disturbs_nobody() {
             server.clock().advance(Duration::from_millis(500));
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let now = rotating.now();
-        let done = key_rotation::reseal(&rotating, now, |_, _| {}).await.unwrap();
+        let done = key_rotation::reseal(&rotating, |_, _| {}).await.unwrap();
         assert!(done.failures.is_empty(), "{done:?}");
         let sealed = done.sealed;
         assert_eq!(i64::try_from(sealed).unwrap(), older);
-        assert_eq!(key_rotation::reseal(&rotating, now, |_, _| {}).await.unwrap().sealed, 0);
+        assert_eq!(key_rotation::reseal(&rotating, |_, _| {}).await.unwrap().sealed, 0);
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.store(true, Ordering::Relaxed);
         for client in clients {
@@ -75,7 +75,7 @@ async fn f30_rotating_every_key_disturbs_nobody() {
         for kek in &after.keks {
             assert_eq!(kek.wraps > 0, kek.active, "{after:?}");
         }
-        let verified = key_rotation::verify(&rotating, rotating.now()).await.unwrap();
+        let verified = key_rotation::verify(&rotating).await.unwrap();
         assert!(verified.failures.is_empty(), "{verified:?}");
         assert!(verified.opened >= sealed);
         // The old key-encryption key is not needed any more, not even to renew and to log in.
@@ -100,7 +100,7 @@ async fn verifying_names_the_record_that_does_not_open() {
     let sql = "UPDATE connected_accounts SET version = version + 1";
     assert_eq!(tx.execute(sql, vec![]).await.unwrap(), 1);
     tx.commit().await.unwrap();
-    let found = key_rotation::verify(&rotating, rotating.now()).await.unwrap();
+    let found = key_rotation::verify(&rotating).await.unwrap();
     let failed: Vec<_> = found.failures.iter().map(|one| (one.table, one.row.as_str())).collect();
     assert_eq!(failed, [("connected_accounts", scene.account["id"].as_str().unwrap())]);
 }
@@ -120,7 +120,7 @@ async fn what_does_not_open_is_named_and_stays_as_it_is() {
     write("UPDATE connected_accounts SET version = version + 1").await;
     key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
     server.clock().advance(Duration::from_secs(4));
-    let done = key_rotation::reseal(&rotating, rotating.now(), |_, _| {}).await.unwrap();
+    let done = key_rotation::reseal(&rotating, |_, _| {}).await.unwrap();
     assert_eq!((done.failures.len(), done.failures[0].table), (1, "connected_accounts"));
     assert!(done.sealed > 4, "{done:?}");
     let left = key_rotation::status(&rotating).await.unwrap().older_records();
@@ -132,7 +132,35 @@ async fn what_does_not_open_is_named_and_stays_as_it_is() {
     )
     .await;
     server.clock().advance(Duration::from_hours(1));
-    let found = key_rotation::verify(&rotating, rotating.now()).await.unwrap();
+    let found = key_rotation::verify(&rotating).await.unwrap();
     let tables: Vec<_> = found.failures.iter().map(|one| one.table).collect();
     assert_eq!(tables, ["tenant_keys", "tenants"]);
+}
+
+/// F32: the clock of whoever rotates says little: a node seals with a new key only when it has seen it
+/// for as long as the others may need to see it.
+#[tokio::test]
+async fn f32_a_new_key_seals_when_every_node_has_seen_it() {
+    let server = TestServer::start().await;
+    let rotating = server.rotating().await;
+    let tenant = &server.seeded().tenant.id;
+    let newest = async || {
+        let keys = server.app().tenant_keys(tenant, server.app().now()).await.unwrap();
+        *keys.newest(Purpose::Vault).unwrap().id()
+    };
+    let first = newest().await;
+    let behind = rotating.now().saturating_sub(Duration::from_mins(5));
+    key_rotation::add_tenant_keys(&rotating, behind).await.unwrap();
+    for milliseconds in [1000, 1000, 900] {
+        server.clock().advance(Duration::from_millis(milliseconds));
+        assert_eq!(newest().await, first);
+    }
+    server.clock().advance(Duration::from_millis(1100));
+    let second = newest().await;
+    assert_ne!(second, first);
+    let done = key_rotation::reseal(&rotating, |_, _| {}).await.unwrap();
+    assert!(done.sealed > 0 && done.failures.is_empty(), "{done:?}");
+    assert_eq!(key_rotation::status(&rotating).await.unwrap().older_records(), 0);
+    server.clock().advance(Duration::from_hours(1));
+    assert_eq!(newest().await, second);
 }
