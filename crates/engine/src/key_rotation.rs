@@ -7,6 +7,7 @@
 
 mod inspection;
 mod reseal;
+mod signing;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::keys::{KeyError, unwrap};
 
 pub use inspection::{KekStatus, KeyStatus, PurposeStatus, Unopened, Verification, status, verify};
 pub use reseal::{Resealed, reseal};
+pub use signing::{PUBLISHED_BEFORE, SigningRotation, rotate_signing};
 
 /// What is stored for longer than a journey takes is sealed by keys of these purposes. Those of the
 /// others protect what lives for minutes.

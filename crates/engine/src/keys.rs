@@ -258,17 +258,17 @@ pub struct SigningMaterial {
 impl SigningMaterial {
     /// Makes both at once; takes a while, and not on the threads that serve.
     pub async fn generate() -> Result<Self, KeyError> {
-        let fresh = || async {
-            let key: Result<_, KeyError> =
-                match tokio::task::spawn_blocking(SigningKey::generate).await {
-                    Ok(key) => Ok(key?),
-                    // The task cannot be cancelled; if it panicked, so does its owner.
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
-                };
-            key
-        };
-        let (current, next) = tokio::join!(fresh(), fresh());
+        let (current, next) = tokio::join!(fresh_signing_key(), fresh_signing_key());
         Ok(Self { current: current?, next: next? })
+    }
+}
+
+/// A fresh signing key in PKCS#8, not made on the threads that serve.
+pub(crate) async fn fresh_signing_key() -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    match tokio::task::spawn_blocking(SigningKey::generate).await {
+        Ok(key) => Ok(key?),
+        // The task cannot be cancelled; if it panicked, so does its owner.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
@@ -290,7 +290,7 @@ pub(crate) fn signing_key_place<'a>(tenant: &'a TenantId, kid: &'a str) -> Place
     }
 }
 
-fn sealed_signing_key(
+pub(crate) fn sealed_signing_key(
     tenant: &TenantId,
     key: &TenantKey,
     stage: Stage,

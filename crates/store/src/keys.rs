@@ -123,6 +123,43 @@ pub async fn signing_keys(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<S
     rows.iter().map(signing_key).collect()
 }
 
+/// Every signing key of a tenant by its stage and the time at which it was made, oldest first.
+pub async fn signing_stages(
+    q: &mut impl Query,
+    tenant: &TenantId,
+) -> Result<Vec<(String, Stage, Timestamp)>> {
+    let sql = "SELECT kid, stage, created_at FROM signing_keys \
+        WHERE tenant = $1 ORDER BY created_at, kid";
+    let rows = q.rows(sql, vec![tenant.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let stage = Stage::parse(row.text("stage")?)?;
+            Ok((row.text("kid")?.to_owned(), stage, row.time("created_at")?))
+        })
+        .collect()
+}
+
+/// Moves a signing key on from a stage to another. Answers `false` if it is not in the former,
+/// because somebody else moved it.
+pub async fn move_signing_key(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    kid: &str,
+    from: Stage,
+    to: Stage,
+) -> Result<bool> {
+    let sql = "UPDATE signing_keys SET stage = $4 WHERE tenant = $1 AND kid = $2 AND stage = $3";
+    let args = vec![tenant.into(), kid.into(), from.as_str().into(), to.as_str().into()];
+    Ok(tx.execute(sql, args).await? == 1)
+}
+
+/// Removes a signing key that signs no more. Answers `false` if it is not there or still signs.
+pub async fn remove_signing_key(tx: &mut WriteTx, tenant: &TenantId, kid: &str) -> Result<bool> {
+    let sql = "DELETE FROM signing_keys WHERE tenant = $1 AND kid = $2 AND stage = $3";
+    let args = vec![tenant.into(), kid.into(), Stage::Previous.as_str().into()];
+    Ok(tx.execute(sql, args).await? == 1)
+}
+
 /// Adds a signing key.
 pub async fn insert_signing_key(
     tx: &mut WriteTx,

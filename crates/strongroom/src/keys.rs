@@ -9,7 +9,8 @@ use engine::app::App;
 use engine::clock::SystemClock;
 use engine::entropy::OsEntropy;
 use engine::key_rotation::{
-    self, KNOWN_TO_ALL, KekStatus, PurposeStatus, Resealed, Retirement, Unopened, Verification,
+    self, KNOWN_TO_ALL, KekStatus, PUBLISHED_BEFORE, PurposeStatus, Resealed, Retirement,
+    SigningRotation, Unopened, Verification,
 };
 use engine::outbound::Reach;
 use serde::Serialize;
@@ -50,6 +51,9 @@ pub(crate) struct RotateOptions {
     /// Give every tenant new keys as well, and seal every record anew
     #[arg(long)]
     data_keys: bool,
+    /// Let every tenant sign with its next signing key as well, and publish another next one
+    #[arg(long)]
+    signing: bool,
 }
 
 /// What `retire` takes.
@@ -110,12 +114,20 @@ async fn status(options: ReportOptions) -> Result<ExitCode, Failure> {
 
 async fn rotate(options: RotateOptions) -> Result<ExitCode, Failure> {
     let room = open(&options.storage).await?;
-    let app = &*room.app;
-    let wrapped = key_rotation::rewrap(app).await?;
+    let wrapped = key_rotation::rewrap(&room.app).await?;
     say(&format!("{wrapped} tenant keys were wrapped anew"))?;
-    if !options.data_keys {
-        return Ok(ExitCode::SUCCESS);
+    let mut is_complete = true;
+    if options.data_keys {
+        is_complete &= rotate_data_keys(&room.app).await?;
     }
+    if options.signing {
+        is_complete &= rotate_signing(&room.app).await?;
+    }
+    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Answers whether every record could be sealed anew.
+async fn rotate_data_keys(app: &App) -> Result<bool, Failure> {
     let added = key_rotation::add_tenant_keys(app, app.now()).await?;
     say(&format!("{added} tenant keys were added"))?;
     // Every server has to know the new keys before the first record is sealed with one.
@@ -135,7 +147,21 @@ async fn rotate(options: RotateOptions) -> Result<ExitCode, Failure> {
         say_unopened(unopened)?;
     }
     say(&format!("{sealed} records were sealed anew"))?;
-    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(failures.is_empty())
+}
+
+/// Answers whether every tenant signs with another key now.
+async fn rotate_signing(app: &App) -> Result<bool, Failure> {
+    let SigningRotation { rotated, too_early } =
+        key_rotation::rotate_signing(app, app.now()).await?;
+    for tenant in &too_early {
+        say(&format!(
+            "{tenant} signs with the same key: the next was published less than {} s ago",
+            PUBLISHED_BEFORE.as_secs()
+        ))?;
+    }
+    say(&format!("{} tenants sign with their next key", rotated.len()))?;
+    Ok(too_early.is_empty())
 }
 
 /// Draws how far it is, over what was drawn before.

@@ -54,6 +54,10 @@ async fn f31_a_key_that_is_in_use_is_not_forgotten() {
     let (code, out, told) = keys(home, &rotate).await;
     assert_eq!(code, Some(0), "{out}{told}");
     assert!(out.contains("7 tenant keys were wrapped anew"), "{out}");
+    // A signing key that verifiers may not know yet does not sign.
+    let (code, out, _) = keys(home, &[&["rotate", "--signing"], &both[..]].concat()).await;
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("acme signs with the same key"), "{out}");
     let (code, out, _) = keys(home, &[&["retire", old], &both[..]].concat()).await;
     assert_eq!(code, Some(0), "{out}");
     let new = ["--kek-file", "new.kek"];

@@ -164,3 +164,71 @@ async fn f32_a_new_key_seals_when_every_node_has_seen_it() {
     server.clock().advance(Duration::from_hours(1));
     assert_eq!(newest().await, second);
 }
+
+/// What one key signed is valid until its end, on every node, while others sign.
+#[tokio::test]
+async fn signing_keys_rotate_with_overlap() {
+    for engine in Engine::available() {
+        let server = TestServer::builder().engine(engine).start().await;
+        let scene = Scene::of(server, &Login::web()).await;
+        let server = &scene.server;
+        let node = server.another_node().await;
+        let rotating = server.rotating().await;
+        let tenant = &server.seeded().tenant.id;
+        let stages = async || {
+            let mut read = server.app().store.read().await.unwrap();
+            let stages = store::keys::signing_stages(&mut read, tenant).await.unwrap();
+            let stages = stages.into_iter().map(|(kid, stage, _)| (kid, format!("{stage:?}")));
+            stages.collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let rotate =
+            async || key_rotation::rotate_signing(&rotating, rotating.now()).await.unwrap();
+        let signed = scene.ada.mine.access_token.clone();
+        let asks_who = async |via_other: bool| {
+            let call = server.get("/userinfo").bearer(&signed);
+            let call = if via_other { call.via(&node) } else { call };
+            call.send().await.status
+        };
+
+        // The next key is as young as the tenant.
+        let before = stages().await;
+        assert_eq!(rotate().await.too_early, std::slice::from_ref(tenant));
+        assert_eq!(stages().await, before);
+
+        server.clock().advance(Duration::from_mins(2));
+        for round in 1..=2 {
+            let before = stages().await;
+            assert_eq!(rotate().await.rotated, std::slice::from_ref(tenant));
+            let after = stages().await;
+            assert_eq!(after.len(), before.len() + 1);
+            for (kid, stage) in &before {
+                let moved = match stage.as_str() {
+                    "Next" => "Current",
+                    _ => "Previous",
+                };
+                assert_eq!(after[kid], moved, "round {round}");
+            }
+            assert_eq!(
+                rotate().await.too_early,
+                std::slice::from_ref(tenant),
+                "the new one is too young"
+            );
+            server.clock().advance(Duration::from_secs(2));
+            let published = server.get("/.well-known/jwks.json").via(&node).send().await;
+            assert_eq!(published.json()["keys"].as_array().unwrap().len(), after.len());
+            for via_other in [false, true] {
+                assert_eq!(asks_who(via_other).await, 200, "round {round}, {engine:?}");
+            }
+            server.clock().advance(Duration::from_mins(2));
+        }
+        // Long after, nothing can be valid that the first two signed.
+        server.clock().advance(Duration::from_hours(40 * 24));
+        rotate().await;
+        server.clock().advance(Duration::from_hours(40 * 24));
+        let before = stages().await.len();
+        rotate().await;
+        assert!(stages().await.len() <= before, "{:?}", stages().await);
+        let verified = key_rotation::verify(&rotating).await.unwrap();
+        assert!(verified.failures.is_empty(), "{verified:?}");
+    }
+}
