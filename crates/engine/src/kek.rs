@@ -1,5 +1,7 @@
 //! Where the key-encryption key comes from: 32 bytes in base64, in a file or the environment, or
-//! printed by a program.
+//! printed by a program; or what Transit decrypts.
+
+mod transit;
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -16,6 +18,8 @@ use vault::seal::SealError;
 use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
+
+pub use transit::{NotATransitUrl, Transit, TransitFault};
 
 /// The variable that may hold the key itself.
 pub const VARIABLE: &str = "STRONGROOM_KEK";
@@ -80,6 +84,20 @@ pub enum KekError {
         program: String,
         /// The time that it had.
         limit: Duration,
+    },
+    /// The file does not hold what Transit encrypts to.
+    #[error("{path} does not hold a ciphertext of Transit: vault:v1:… is expected")]
+    NotACiphertext {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Transit does not decrypt.
+    #[error("Transit at {host} does not decrypt the key: {source}")]
+    Transit {
+        /// Where it is.
+        host: String,
+        /// Why not.
+        source: TransitFault,
     },
     /// The cryptographic library refused the key.
     #[error("the key-encryption key cannot be used")]

@@ -87,7 +87,7 @@ pub async fn retire(app: &App, kek_id: &str) -> Result<Retirement, StoreError> {
 }
 
 /// Gives every tenant new keys that seal from `now` on and a little later, and answers how many.
-/// [`reseal`] may begin after [`KNOWN_TO_ALL`]. Where records still name an older key, an earlier
+/// [`reseal()`] may begin after [`KNOWN_TO_ALL`]. Where records still name an older key, an earlier
 /// rotation was cut off: it is to be finished, and needs no further key.
 ///
 /// # Errors

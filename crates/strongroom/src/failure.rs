@@ -63,7 +63,9 @@ pub(crate) enum Failure {
     NoTenant,
     #[error("the tenant {name} or one of its hosts exists already")]
     TenantExists { name: String },
-    #[error("no key-encryption key: pass --kek-file or --kek-command, or set {variable}")]
+    #[error(
+        "no key-encryption key: pass --kek-file, --kek-command or --kek-transit, or set {variable}"
+    )]
     NoKek { variable: &'static str },
     #[error(transparent)]
     Selftest(#[from] SelftestError),

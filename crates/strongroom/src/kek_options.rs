@@ -15,6 +15,7 @@ use crate::storage::{KEK_VARIABLE, KekLocation};
 
 const FILE: &str = "kek_file";
 const COMMAND: &str = "kek_command";
+const TRANSIT: &str = "kek_transit";
 
 /// What was given, in the order in which it was given.
 pub(crate) struct KekOptions(Vec<KekLocation>);
@@ -41,7 +42,7 @@ impl Args for KekOptions {
             .value_parser(value_parser!(PathBuf))
             .help(
                 "The key-encryption key: 32 bytes in base64. Given more than once, together with \
-                 --kek-command, the first wraps, the others open what they wrapped. The variable \
+                 --kek-command and --kek-transit, the first wraps, the others open what they wrapped. The variable \
                  STRONGROOM_KEK may hold one more key itself",
             );
         let program = Arg::new(COMMAND)
@@ -54,7 +55,18 @@ impl Args for KekOptions {
                 "A program that prints a key-encryption key, with arguments separated by spaces; no \
                  shell is involved, and it has ten seconds",
             );
-        command.arg(file).arg(program)
+        let transit = Arg::new(TRANSIT)
+            .long("kek-transit")
+            .value_names(["URL", "FILE"])
+            .num_args(2)
+            .action(ArgAction::Append)
+            .value_parser(NonEmptyStringValueParser::new())
+            .help(
+                "A key-encryption key that Transit of Vault or OpenBao has encrypted into a file, and \
+                 the URL at which it decrypts: https://HOST/v1/transit/decrypt/NAME. The variable \
+                 VAULT_TOKEN may hold a token for it",
+            );
+        command.arg(file).arg(program).arg(transit)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -68,9 +80,15 @@ impl FromArgMatches for KekOptions {
         let files = files.cloned().map(KekLocation::File);
         let programs = matches.get_many::<String>(COMMAND).into_iter().flatten();
         let programs = programs.cloned().map(KekLocation::Command);
+        let transits = matches.get_occurrences::<String>(TRANSIT).into_iter().flatten();
+        let transits = transits.filter_map(|mut pair| {
+            let (url, file) = (pair.next()?, pair.next()?);
+            Some(KekLocation::Transit { url: url.clone(), ciphertext: file.into() })
+        });
         let mut given: Vec<_> = positions(matches.indices_of(FILE))
             .zip(files)
             .chain(positions(matches.indices_of(COMMAND)).zip(programs))
+            .chain(positions(matches.indices_of(TRANSIT)).step_by(2).zip(transits))
             .collect();
         given.sort_by_key(|(position, _)| *position);
         Ok(Self(given.into_iter().map(|(_, location)| location).collect()))
@@ -101,6 +119,9 @@ mod tests {
             .map(|location| match location {
                 KekLocation::File(file) => file.display().to_string(),
                 KekLocation::Command(command) => format!("!{command}"),
+                KekLocation::Transit { url, ciphertext } => {
+                    format!("{url} {}", ciphertext.display())
+                }
                 KekLocation::Environment(_) | KekLocation::Passing => String::new(),
             })
             .collect();
@@ -113,5 +134,7 @@ mod tests {
         check("--kek-file a --kek-file b", &["a", "b"]);
         check("--kek-command c --kek-file a --kek-file b", &["!c", "a", "b"]);
         check("--kek-file a --kek-command c --kek-file b", &["a", "!c", "b"]);
+        check("--kek-transit u f --kek-file a --kek-transit v g", &["u f", "a", "v g"]);
+        check("--kek-file a --kek-transit u f --kek-command c", &["a", "u f", "!c"]);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use engine::entropy::Entropy;
-use engine::kek::{self, COMMAND_LIMIT, KekError};
+use engine::kek::{self, COMMAND_LIMIT, KekError, NotATransitUrl, Transit};
 use protocol::time::Timestamp;
 use store::migrate::migrate;
 use store::{Database, StoreError};
@@ -44,6 +44,11 @@ pub(crate) enum KekLocation {
     File(PathBuf),
     /// Printed by this program with its arguments.
     Command(String),
+    /// In this file, encrypted by the key of Transit at this URL.
+    Transit {
+        url: String,
+        ciphertext: PathBuf,
+    },
     /// The key itself, from this variable.
     Environment(Zeroizing<String>),
     /// Nowhere: it is made now and gone with the process.
@@ -52,11 +57,16 @@ pub(crate) enum KekLocation {
 
 pub(crate) use engine::kek::VARIABLE as KEK_VARIABLE;
 
+/// The variable that holds the token for Transit, as the programs of Vault and OpenBao have it.
+const TRANSIT_TOKEN_VARIABLE: &str = "VAULT_TOKEN";
+
 /// Why there is no key for the database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KekLocationError {
     #[error(transparent)]
     Kek(#[from] KekError),
+    #[error(transparent)]
+    Transit(#[from] NotATransitUrl),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
@@ -71,7 +81,7 @@ impl KekLocation {
     fn missing_file(&self) -> Option<&Path> {
         match self {
             Self::File(file) => (!file.exists()).then_some(file),
-            Self::Command(_) | Self::Environment(_) | Self::Passing => None,
+            Self::Command(_) | Self::Transit { .. } | Self::Environment(_) | Self::Passing => None,
         }
     }
 }
@@ -146,13 +156,18 @@ pub(crate) async fn keks(
     Ok(KekSet::new(active, opened))
 }
 
-async fn kek(location: &KekLocation, entropy: &dyn Entropy) -> Result<Kek, KekError> {
-    match location {
+async fn kek(location: &KekLocation, entropy: &dyn Entropy) -> Result<Kek, KekLocationError> {
+    let kek = match location {
         KekLocation::Environment(text) => kek::from_text(text, KEK_VARIABLE),
         KekLocation::Command(command) => kek::from_command(command, COMMAND_LIMIT).await,
         KekLocation::Passing => kek::ephemeral(entropy),
         KekLocation::File(file) => kek::from_file(file),
-    }
+        KekLocation::Transit { url, ciphertext } => {
+            let token = std::env::var(TRANSIT_TOKEN_VARIABLE).ok().map(Zeroizing::new);
+            Transit::new(url, token)?.kek(ciphertext).await
+        }
+    };
+    Ok(kek?)
 }
 
 /// The key-encryption keys that the database names: those that wrap something first.

@@ -9,3 +9,4 @@ mod process;
 mod refusals;
 mod selftest;
 mod serve;
+mod transit;

@@ -24,6 +24,7 @@ pub(crate) fn strongroom(folder: &Path, arguments: &[&str]) -> Command {
     for variable in ["DATABASE", "LISTEN", "KEK", "KEK_FILE", "KEK_COMMAND", "LOG"] {
         command.env_remove(format!("STRONGROOM_{variable}"));
     }
+    command.env_remove("VAULT_TOKEN");
     command
 }
 
