@@ -23,7 +23,7 @@ use protocol::secret::ProviderAccessToken;
 use protocol::time::Timestamp;
 use serde_json::json;
 use store::{StoreError, connected_accounts};
-use vault::refresh::{Refusal, Step, next_step};
+use vault::refresh::{Refusal, Step, may_last, next_step};
 
 use crate::access::AccessError;
 use crate::access_token::AccessTokenError;
@@ -193,6 +193,13 @@ async fn attempt(
 ) -> Result<Granted, ExchangeError> {
     let mut permit = authorize_exchange(app, context, client, request, proof, now).await?;
     let min_ttl = request.min_ttl;
+    // Asking for what no token of the provider has would send us there each time.
+    if let Some(wanted) = min_ttl
+        && let Step::Serve { expires_in: left, .. } = step(app, &permit, None, now)
+        && !may_last(&permit.stored.account, wanted)
+    {
+        return Err(ExchangeError::TooShort { left, wanted });
+    }
     let mut expires_in = None;
     match step(app, &permit, min_ttl, now) {
         Step::Refresh { fallback } => {

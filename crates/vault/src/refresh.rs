@@ -142,6 +142,11 @@ pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestam
     }
 }
 
+/// Whether a new token of an account can be expected to last for `wanted`, going by the one that it has.
+pub fn may_last(account: &ConnectedAccount, wanted: Duration) -> bool {
+    account.access_expiry.instant().is_none_or(|end| end.since(account.issued_at) >= wanted)
+}
+
 /// How an attempt to refresh failed. A fault of our own (the provider does not know us) is none: it
 /// says nothing about the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

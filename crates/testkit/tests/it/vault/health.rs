@@ -110,8 +110,11 @@ async fn a_caller_may_ask_for_a_token_that_lasts() {
     assert!(answer.json()["expires_in"].as_u64().unwrap() >= 3000);
     assert_eq!(provider.refreshes().await, 1);
     // The provider's tokens last for an hour.
-    let answer = scene.ada.exchange(&wanting("7200")).await.expect(400);
-    assert_eq!(answer.member("error"), "invalid_request");
+    for _ in 0..3 {
+        let answer = scene.ada.exchange(&wanting("7200")).await.expect(400);
+        assert_eq!(answer.member("error"), "invalid_request");
+    }
+    assert_eq!(provider.refreshes().await, 1);
     // Nobody is told of more time than there is.
     server.clock().advance(Duration::from_mins(30));
     let down = json!({ "kind": "status", "status": 503 });
