@@ -1,8 +1,9 @@
 //! One attempt to renew a tokenset, by whoever holds its lease.
 
-use connectors::Rotation;
+use std::sync::Arc;
+
 use connectors::{
-    FaultCode, Provider, Reply, TokenFault, TokenReply, read_token_reply, refresh_request,
+    FaultCode, Provider, Reply, Rotation, TokenFault, TokenReply, read_token_reply, refresh_request,
 };
 use protocol::time::Timestamp;
 use store::connected_accounts::{self, StoredAccount};
@@ -16,7 +17,7 @@ use super::RefreshOutcome;
 use crate::app::App;
 use crate::context::Context;
 use crate::journal::Entry;
-use crate::keys::{KeyError, TenantKeys};
+use crate::keys::TenantKeys;
 use crate::outbound::OutboundError;
 use crate::tokensets::{self, TokensetError};
 
@@ -63,7 +64,7 @@ impl Attempt<'_> {
         &self,
         stored: &StoredAccount,
         now: Timestamp,
-    ) -> Result<(UserShare, std::sync::Arc<TenantKeys>, Tokens), TokensetError> {
+    ) -> Result<(UserShare, Arc<TenantKeys>, Tokens), TokensetError> {
         let tenant = self.context.tenant_id();
         let mut read = self.app.store.read().await?;
         let share = users::share(&mut read, tenant, &stored.account.user_id).await?;
@@ -182,8 +183,8 @@ struct Renewal<'a> {
 }
 
 impl Renewal<'_> {
-    /// Writes the successor of the tokens that were sent; where the database does not take it, the
-    /// journal keeps it, and nobody is told that it is there.
+    /// Writes the successor of the tokens that were sent. Whatever it is that keeps it out of the
+    /// database, the journal keeps it then, and nobody is told that it is there.
     async fn keep(
         &self,
         stored: StoredAccount,
@@ -192,14 +193,12 @@ impl Renewal<'_> {
     ) -> Result<(), TokensetError> {
         let app = self.attempt.app;
         let successor = self.successor(&stored, &sent, now)?;
-        match self.write(stored, &sent, now).await {
-            Err(TokensetError::Key(KeyError::Store(error))) => {
-                let tenant = self.attempt.context.tenant_id();
-                app.journal.write(Entry::of(tenant, &successor)).await;
-                Err(error.into())
-            }
-            written => written,
+        let written = self.write(stored, &sent, now).await;
+        if written.is_err() {
+            let tenant = self.attempt.context.tenant_id();
+            app.journal.write(Entry::of(tenant, &successor)).await;
         }
+        written
     }
 
     fn successor(

@@ -4,6 +4,7 @@
 use model::client::Client;
 use model::ids::ClientId;
 use model::log_event::{LogEvent, LogEventKind};
+use protocol::oauth::exchange::SubjectTokenType;
 use protocol::secret::ClientSecret;
 use serde_json::{Value, json};
 use store::clients;
@@ -11,6 +12,7 @@ use testkit::{
     Answer, Application, Browser, Call, Connect, Connecting, Credentials, Emulated, Exchange,
     Login, Persona, Tenant, TestServer, Tokens,
 };
+use tokio::task::JoinHandle;
 
 use crate::checks::refused;
 
@@ -124,6 +126,28 @@ impl Scene {
         let ada = LoggedIn::of(&server, login).await;
         let account = ada.connect(&Connect::calendar()).await;
         Self { server, ada, account }
+    }
+
+    /// The confidential application's exchange of Ada's refresh token, not sent yet.
+    pub(crate) fn exchanging(&self) -> Call {
+        let web = &self.server.seeded().web;
+        let token = self.ada.mine.refresh_token.as_deref().unwrap();
+        let kind = SubjectTokenType::RefreshToken;
+        self.server.exchanging(web, kind, token, &Exchange::calendar())
+    }
+
+    /// That exchange, caught in the middle: the provider has spent the refresh token, and its answer is
+    /// on its way to us for so many milliseconds.
+    pub(crate) async fn exchange_in_flight(&self, answer_delay_ms: u64) -> JoinHandle<Answer> {
+        let provider = self.server.provider();
+        let before = provider.refreshes().await;
+        let slow = json!({ "endpoint": "refresh", "answer_delay_ms": answer_delay_ms });
+        provider.fault(slow).await;
+        let caller = tokio::spawn(self.exchanging().send());
+        while provider.refreshes().await == before {
+            tokio::task::yield_now().await;
+        }
+        caller
     }
 
     /// Everything is as it was: Ada gets a token with which the calendar opens, and it is one that

@@ -4,9 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use model::log_event::LogEventKind;
-use protocol::oauth::exchange::SubjectTokenType;
 use serde_json::json;
-use testkit::{Call, Engine, Exchange, Front, Login, TestServer};
+use testkit::{Engine, Front, Login, TestServer};
 
 use crate::scene::{FLOW_FAILED, Scene, notes, says};
 
@@ -16,12 +15,6 @@ async fn rotating(engine: Engine, grace_seconds: u64) -> Scene {
     let tokens = json!({ "kind": "rotating", "grace_seconds": grace_seconds });
     server.provider().behave(json!({ "refresh_tokens": tokens })).await;
     Scene::of(server, &Login::web()).await
-}
-
-fn exchanging(scene: &Scene) -> Call {
-    let web = &scene.server.seeded().web;
-    let token = scene.ada.mine.refresh_token.as_deref().unwrap();
-    scene.server.exchanging(web, SubjectTokenType::RefreshToken, token, &Exchange::calendar())
 }
 
 /// F02: the herd comes to three nodes at the moment of expiry, and the provider is slow.
@@ -35,7 +28,7 @@ async fn f02_a_herd_at_three_nodes_makes_one_refresh() {
         server.clock().advance(Duration::from_hours(1));
         provider.fault(json!({ "endpoint": "refresh", "answer_delay_ms": 500 })).await;
 
-        let call = exchanging(&scene);
+        let call = scene.exchanging();
         let tasks: Vec<_> = (0..90)
             .map(|number| {
                 let call = match number % 3 {
@@ -58,7 +51,7 @@ async fn f02_a_herd_at_three_nodes_makes_one_refresh() {
 }
 
 async fn via(scene: &Scene, node: &Front) -> testkit::Answer {
-    exchanging(scene).via(node).send().await
+    scene.exchanging().via(node).send().await
 }
 
 /// F04: the answer was lost after the provider had rotated. Within its grace the same refresh token
@@ -111,11 +104,7 @@ async fn f10_an_answer_that_the_database_does_not_take_is_journalled() {
     let scene = rotating(Engine::Sqlite, 0).await;
     let (server, provider) = (&scene.server, scene.server.provider());
     server.clock().advance(Duration::from_hours(1));
-    provider.fault(json!({ "endpoint": "refresh", "answer_delay_ms": 1000 })).await;
-    let caller = tokio::spawn(exchanging(&scene).send());
-    while provider.refreshes().await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let caller = scene.exchange_in_flight(1000).await;
     let lock = server.lock_database().await;
     let answer = caller.await.unwrap();
     assert!(answer.status >= 500, "{answer:?}");
@@ -137,17 +126,37 @@ async fn f10_a_journal_is_replayed_at_the_start() {
     let scene = rotating(Engine::Sqlite, 0).await;
     let (server, provider) = (&scene.server, scene.server.provider());
     server.clock().advance(Duration::from_hours(1));
-    provider.fault(json!({ "endpoint": "refresh", "answer_delay_ms": 1000 })).await;
-    let caller = tokio::spawn(exchanging(&scene).send());
-    while provider.refreshes().await == 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let caller = scene.exchange_in_flight(1000).await;
     let lock = server.lock_database().await;
     drop(caller.await.unwrap());
     drop(lock);
     let restarted = server.same_node_again().await;
     via(&scene, &restarted).await.expect(200);
     assert_eq!(provider.refreshes().await, 1);
+}
+
+/// F10: the row was tampered with while the provider answered, so that nobody can tell what stands
+/// there. The answer waits in the journal all the same.
+#[tokio::test]
+async fn f10_an_answer_that_meets_a_row_that_does_not_open_is_journalled() {
+    let scene = rotating(Engine::Sqlite, 0).await;
+    let (server, provider) = (&scene.server, scene.server.provider());
+    server.clock().advance(Duration::from_hours(1));
+    let caller = scene.exchange_in_flight(1000).await;
+    let run = async |sql| {
+        let mut tx = server.app().store.write().await.unwrap();
+        assert_eq!(tx.execute(sql, vec![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+    };
+    run("UPDATE connected_accounts SET version = version + 1").await;
+    caller.await.unwrap().expect(503);
+    assert_eq!(server.journalled(), 1);
+    run("UPDATE connected_accounts SET version = version - 1").await;
+    scene.is_intact().await;
+    assert_eq!((provider.refreshes().await, server.journalled()), (1, 0));
+    server.clock().advance(Duration::from_hours(1));
+    scene.is_intact().await;
+    assert_eq!(provider.stats().await["total"]["reuse_detected"], 0);
 }
 
 /// F26: a provider that asks for seven seconds is left alone for seven seconds, on every node.

@@ -74,10 +74,7 @@ async fn two_hundred_callers_at_expiry_make_one_refresh() {
         let slow = json!({ "endpoint": "refresh", "delay_ms": 100, "answer_delay_ms": 200 });
         provider.fault(slow).await;
 
-        let web = &server.seeded().web;
-        let kind = protocol::oauth::exchange::SubjectTokenType::RefreshToken;
-        let token = scene.ada.mine.refresh_token.as_deref().unwrap();
-        let call = server.exchanging(web, kind, token, &Exchange::calendar());
+        let call = scene.exchanging();
         let tasks: Vec<_> = (0..200).map(|_| tokio::spawn(call.clone().send())).collect();
         let mut given = HashSet::new();
         for task in tasks {
@@ -100,16 +97,8 @@ async fn a_caller_that_hangs_up_loses_no_tokens() {
         let scene = rotating(engine).await;
         let (server, provider) = (&scene.server, scene.server.provider());
         server.clock().advance(Duration::from_hours(1));
-        provider.fault(json!({ "endpoint": "refresh", "answer_delay_ms": 1500 })).await;
-        let web = &server.seeded().web;
-        let kind = protocol::oauth::exchange::SubjectTokenType::RefreshToken;
-        let token = scene.ada.mine.refresh_token.as_deref().unwrap();
-        let call = server.exchanging(web, kind, token, &Exchange::calendar());
-        let caller = tokio::spawn(call.send());
         // From here on the old refresh token is spent, and its successor is on its way to us.
-        while provider.refreshes().await == 0 {
-            tokio::task::yield_now().await;
-        }
+        let caller = scene.exchange_in_flight(1500).await;
         caller.abort();
         drop(caller.await);
 
@@ -156,17 +145,9 @@ async fn accounts_are_renewed_side_by_side() {
 #[tokio::test]
 async fn an_account_that_is_disconnected_during_a_refresh_stays_gone() {
     let scene = rotating(Engine::Sqlite).await;
-    let (server, provider) = (&scene.server, scene.server.provider());
+    let server = &scene.server;
     server.clock().advance(Duration::from_hours(1));
-    provider.fault(json!({ "endpoint": "refresh", "answer_delay_ms": 1500 })).await;
-    let web = &server.seeded().web;
-    let kind = protocol::oauth::exchange::SubjectTokenType::RefreshToken;
-    let token = scene.ada.mine.refresh_token.as_deref().unwrap();
-    let call = server.exchanging(web, kind, token, &Exchange::calendar());
-    let caller = tokio::spawn(call.send());
-    while provider.refreshes().await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let caller = scene.exchange_in_flight(1500).await;
     let path =
         format!("/me/v1/connected-accounts/accounts/{}", scene.account["id"].as_str().unwrap());
     server.delete(&path).access(&scene.ada.mine).send().await.expect(204);
