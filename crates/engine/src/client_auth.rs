@@ -8,7 +8,7 @@ use protocol::time::Timestamp;
 use store::clients::{StoredClient, StoredSecret};
 use store::{StoreError, clients};
 use vault::keyring::Purpose;
-use vault::seal::Place;
+use vault::seal::{Place, Sealed};
 
 use crate::app::App;
 use crate::context::Context;
@@ -131,14 +131,14 @@ pub fn reveal_secret(
     keys: &TenantKeys,
     tenant: &TenantId,
     client_id: &ClientId,
-    stored: &StoredSecret,
+    sealed: &Sealed,
 ) -> Result<ClientSecret, KeyError> {
     let place = secret_place(tenant, client_id);
-    let opened = keys.open(Purpose::ClientSecrets, None, &place, &stored.sealed)?;
+    let opened = keys.open(Purpose::ClientSecrets, None, &place, sealed)?;
     Ok(ClientSecret::new(String::from_utf8_lossy(&opened)))
 }
 
-pub(crate) fn secret_place<'a>(tenant: &'a TenantId, client_id: &'a ClientId) -> Place<'a> {
+fn secret_place<'a>(tenant: &'a TenantId, client_id: &'a ClientId) -> Place<'a> {
     Place {
         tenant: tenant.as_str(),
         table: "clients",

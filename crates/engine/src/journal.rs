@@ -52,9 +52,7 @@ pub(crate) struct Entry {
     version: i64,
     scopes: ScopeSet,
     issued_at: Timestamp,
-    access_expires_at: Option<Timestamp>,
-    /// Whether the end of the access token is an assumption.
-    is_assumed: bool,
+    access_expiry: AccessExpiry,
     refresh_expires_at: Option<Timestamp>,
     has_refresh_token: bool,
     /// Base64 of the sealed record.
@@ -104,8 +102,7 @@ impl Entry {
             version: account.version,
             scopes: account.scopes.clone(),
             issued_at: account.issued_at,
-            access_expires_at: account.access_expiry.instant(),
-            is_assumed: matches!(account.access_expiry, AccessExpiry::Assumed(_)),
+            access_expiry: account.access_expiry,
             refresh_expires_at: account.refresh_expires_at,
             has_refresh_token: account.has_refresh_token,
             sealed_tokens: BASE64_STANDARD.encode(sealed_tokens.as_bytes()),
@@ -118,16 +115,11 @@ impl Entry {
 
     /// What it makes of the account as it stands.
     fn applied_to(&self, account: ConnectedAccount) -> Option<StoredAccount> {
-        let access_expiry = match (self.access_expires_at, self.is_assumed) {
-            (Some(end), true) => AccessExpiry::Assumed(end),
-            (Some(end), false) => AccessExpiry::At(end),
-            (None, _) => AccessExpiry::Never,
-        };
         let sealed = BASE64_STANDARD.decode(&self.sealed_tokens).ok()?;
         let account = ConnectedAccount {
             scopes: self.scopes.clone(),
             issued_at: self.issued_at,
-            access_expiry,
+            access_expiry: self.access_expiry,
             refresh_expires_at: self.refresh_expires_at,
             has_refresh_token: self.has_refresh_token,
             version: self.version,

@@ -143,6 +143,7 @@ impl Keys {
                 known += 1;
             }
         }
+        let has_check = checks.iter().any(|(id, _)| id == keks.active().id());
         let in_use = store::resealing::wrapped_by(&mut tx).await?;
         let in_use = in_use.into_iter().map(|(id, _)| id);
         let wanted = match (known, checks.into_iter().next()) {
@@ -152,8 +153,7 @@ impl Keys {
         if let Some(wanted) = wanted {
             return Err(KeyError::WrongKek { wanted, given: keks.active().id().to_owned() });
         }
-        let checks = store::keys::kek_checks(&mut tx).await?;
-        if !checks.iter().any(|(id, _)| id == keks.active().id()) {
+        if !has_check {
             let value = TenantKey::new(check_id, Purpose::Vault, entropy.bytes());
             let wrapped = keks.active().wrap("", &value, entropy.bytes())?;
             store::keys::insert_kek_check(&mut tx, keks.active().id(), &wrapped, now).await?;
@@ -230,9 +230,7 @@ impl Keys {
         }
         Ok(())
     }
-}
 
-impl Keys {
     /// A tenant key as the database takes it.
     pub(crate) fn wrapped(
         &self,

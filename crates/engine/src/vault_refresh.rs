@@ -18,7 +18,7 @@ use model::connected_account::{ConnectedAccount, Setback};
 use model::ids::{TenantId, TokensetId};
 use protocol::time::Timestamp;
 use store::connected_accounts::{self, StoredAccount};
-use store::{connections, refresh_leases, users};
+use store::{connections, refresh_leases};
 use vault::refresh::{Step, next_step};
 
 use crate::app::App;
@@ -170,9 +170,6 @@ async fn look(
     };
     let connection = connections::find(&mut read, tenant, &account.connection_id).await?;
     let Some(connection) = connection else { return Ok(Look::Over(RefreshOutcome::Settled)) };
-    if users::share(&mut read, tenant, &account.user_id).await?.is_none() {
-        return Err(TokensetError::UserGone);
-    }
     // A connection of PostgreSQL is not held while the provider takes its time.
     drop(read);
     if let Some(wait) = setback(&stored, now) {

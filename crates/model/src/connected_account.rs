@@ -2,6 +2,7 @@
 
 use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConnectedAccountId, ConnectionId, ProviderSubject, TokensetId, UserId};
 use crate::user::normalized_email;
@@ -85,7 +86,8 @@ pub struct Setback {
 }
 
 /// When an access token of a provider ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AccessExpiry {
     /// The provider said so.
     At(Timestamp),

@@ -95,7 +95,7 @@ pub async fn reveal(
         .map(|StoredClient { client, secret }| match secret {
             Some(secret) if is_within_reach(&client.client_id) => {
                 let tenant = context.tenant_id();
-                reveal_secret(&keys, tenant, &client.client_id, secret).map(Some)
+                reveal_secret(&keys, tenant, &client.client_id, &secret.sealed).map(Some)
             }
             Some(_) | None => Ok(None),
         })

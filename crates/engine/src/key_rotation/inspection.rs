@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::ids::{ClientId, ConnectedAccountId, ConnectionId, TenantId};
-use protocol::secret::ClientSecret;
 use store::{StoreError, resealing, users};
 use vault::keyring::Purpose;
-use vault::seal::Sealed;
 
 use super::{PAGE, SEALING, older_records};
 use crate::app::App;
@@ -150,7 +148,7 @@ async fn verify_tenant(
     let mut read = app.store.read().await?;
     for secret in resealing::client_secrets(&mut read, tenant).await? {
         let id = ClientId::new(secret.id.as_str());
-        let outcome = client_secret(keys, tenant, &id, &secret.sealed).map(drop);
+        let outcome = client_auth::reveal_secret(keys, tenant, &id, &secret.sealed).map(drop);
         found.note(tenant, "clients", &secret.id, outcome);
     }
     for secret in resealing::connection_secrets(&mut read, tenant).await? {
@@ -177,18 +175,6 @@ async fn verify_tenant(
             found.note(tenant, "connected_accounts", id, outcome);
         }
     }
-}
-
-/// Opens the sealed copy of a client's secret.
-pub(super) fn client_secret(
-    keys: &TenantKeys,
-    tenant: &TenantId,
-    id: &ClientId,
-    sealed: &Sealed,
-) -> Result<ClientSecret, KeyError> {
-    let place = client_auth::secret_place(tenant, id);
-    let opened = keys.open(Purpose::ClientSecrets, None, &place, sealed)?;
-    Ok(ClientSecret::new(String::from_utf8_lossy(&opened)))
 }
 
 impl Verification {

@@ -8,7 +8,7 @@ use store::{StoreError, users};
 use vault::keyring::Purpose;
 use vault::seal::{Place, Sealed};
 
-use super::inspection::{Unopened, client_secret};
+use super::inspection::Unopened;
 use super::{PAGE, older_records};
 use crate::app::App;
 use crate::keys::{KeyError, TenantKeys, signing_key_place};
@@ -144,7 +144,7 @@ impl Work<'_> {
     async fn client(&self, old: &SealedSecret) -> Result<bool, KeyError> {
         let Self { app, tenant, keys } = *self;
         let id = ClientId::new(old.id.as_str());
-        let secret = client_secret(keys, tenant, &id, &old.sealed)?;
+        let secret = client_auth::reveal_secret(keys, tenant, &id, &old.sealed)?;
         let StoredSecret { mac, sealed } =
             client_auth::store_secret(keys, tenant, &id, &secret, &*app.entropy)?;
         let mut tx = app.store.write().await?;

@@ -139,7 +139,7 @@ impl<'a, 'p> Garden<'a, 'p> {
             let mut stored = self.existing.swap_remove(at);
             let client_id = stored.client.client_id.clone();
             let secret = match &stored.secret {
-                Some(secret) => Some(reveal_secret(keys, &tenant.id, &client_id, secret)?),
+                Some(secret) => Some(reveal_secret(keys, &tenant.id, &client_id, &secret.sealed)?),
                 None => None,
             };
             if register(&mut stored.client, role, self.applications) {
