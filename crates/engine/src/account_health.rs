@@ -41,6 +41,7 @@ pub fn health(app: &App, account: &ConnectedAccount, now: Timestamp) -> AccountH
     let setback = account.renewal.setback.as_ref();
     let (reason, since) = match &account.health {
         Health::NeedsReconnect { reason, since } => (Some(reason.clone()), Some(*since)),
+        Health::OnTrial { reason } => (Some(reason.clone()), account.renewal.uncertain_since),
         Health::Active => {
             (setback.map(|setback| setback.code.clone()), account.renewal.uncertain_since)
         }

@@ -4,11 +4,13 @@ use model::ids::ConnectedAccountId;
 use model::log_event::LogEventKind;
 use protocol::time::Timestamp;
 use serde_json::json;
-use store::{StoreError, connected_accounts};
+use store::StoreError;
+use store::departures::Leaving;
 
 use crate::app::App;
 use crate::audit::Event;
 use crate::context::Context;
+use crate::departures;
 use crate::my_account::AccountCaller;
 
 /// Removes an account of the caller with its tokens. Answers whether there was one.
@@ -21,7 +23,8 @@ pub async fn disconnect(
 ) -> Result<bool, StoreError> {
     let user_id = caller.user_id();
     let mut tx = app.store.write().await?;
-    let removed = connected_accounts::delete(&mut tx, context.tenant_id(), user_id, id).await?;
+    let leaving = Leaving::Account(user_id, id);
+    let removed = departures::leave(app, &mut tx, context, leaving, "disconnected", now).await? > 0;
     let kind =
         if removed { LogEventKind::AccountDeleted } else { LogEventKind::AccountDeleteFailed };
     Event::new(kind, context)

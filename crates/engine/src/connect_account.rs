@@ -14,12 +14,13 @@
 //! and is led to the attacker's account has another browser at step 2 or 3.
 
 mod completion;
+pub mod reconnect;
 
 use std::time::Duration;
 
 use connectors::Purpose as Asking;
 use model::connection::Connection;
-use model::ids::UserId;
+use model::ids::{ConnectedAccountId, UserId};
 use model::log_event::LogEventKind;
 use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::pkce::{CodeChallenge, PkceError};
@@ -88,6 +89,22 @@ struct Remembered {
     scopes: Option<ScopeSet>,
     parameters: Vec<(String, String)>,
     jkt: Option<Thumbprint>,
+    /// The account that is brought back, where no application waits ([`reconnect`]).
+    #[serde(default)]
+    reconnects: Option<ConnectedAccountId>,
+}
+
+impl Remembered {
+    /// Where the browser goes in the end.
+    fn way_out(self, context: &Context, answer: &[(&str, &str)]) -> String {
+        if self.reconnects.is_some() {
+            let error = answer.iter().find(|(name, _)| *name == "error");
+            return reconnect::done(context, error.map(|(_, code)| *code));
+        }
+        let state = self.state.as_deref().map(|state| ("state", state));
+        let answer: Vec<_> = answer.iter().copied().chain(state).collect();
+        RedirectUri::restored(self.redirect_uri.clone()).with_query(&answer)
+    }
 }
 
 /// Why connecting does not go on.
@@ -202,6 +219,7 @@ async fn begin_within(
         scopes,
         parameters,
         jkt: caller.jkt().cloned(),
+        reconnects: None,
     };
     let transaction = ConnectTransaction {
         id: app.entropy.uuid(),
@@ -428,11 +446,15 @@ pub async fn returned(
     let mut tx = app.store.write().await?;
     let (mut transaction, remembered) =
         find_for_browser(&mut tx, context, transaction_id, browser, now).await?;
-    let Delivery { connection, account, tokens } = Delivery::of(arrival, now);
+    let delivery = Delivery::of(arrival, now);
     // RFC 9700 §4.4: the answer of one provider is never taken for another's.
-    if connection.id != transaction.connection_id {
+    if delivery.connection.id != transaction.connection_id {
         return Err(ConnectError::Mismatch("connection"));
     }
+    if let Some(account_id) = &remembered.reconnects {
+        return reconnect::finish(app, tx, context, &transaction, account_id, delivery, now).await;
+    }
+    let Delivery { connection: _, account, tokens } = delivery;
     let tenant = context.tenant_id();
     let keys = app.keys.of(&mut tx, tenant, now).await?;
     let share = users::share(&mut tx, tenant, &transaction.user_id).await?;
@@ -447,9 +469,7 @@ pub async fn returned(
         return Err(ConnectError::Ended);
     }
     tx.commit().await?;
-    let mut answer = vec![("connect_code", code.expose())];
-    answer.extend(remembered.state.as_deref().map(|state| ("state", state)));
-    Ok(RedirectUri::restored(remembered.redirect_uri.clone()).with_query(&answer))
+    Ok(remembered.way_out(context, &[("connect_code", code.expose())]))
 }
 
 /// Why a browser comes back without an account, as the application is told.
@@ -486,9 +506,8 @@ pub async fn failed(
     connect_transactions::delete(&mut tx, context.tenant_id(), &transaction.id).await?;
     connect_failed(context, &transaction, why.cause).write(app, &mut tx, context, now).await?;
     tx.commit().await?;
-    let mut answer = vec![("error", why.code), ("error_description", why.description)];
-    answer.extend(remembered.state.as_deref().map(|state| ("state", state)));
-    Ok(RedirectUri::restored(remembered.redirect_uri.clone()).with_query(&answer))
+    let answer = [("error", why.code), ("error_description", why.description)];
+    Ok(remembered.way_out(context, &answer))
 }
 
 async fn find_for_browser(

@@ -12,7 +12,10 @@ use model::log_event::LogEventKind;
 use protocol::time::Timestamp;
 use serde_json::{Map, Value, json};
 use store::connections::StoredConnection;
-use store::{StoreError, WriteTx, clients, connected_accounts, connections, sessions, users};
+use store::departures::Leaving;
+use store::{
+    StoreError, WriteTx, clients, connected_accounts, connections, revocations, sessions, users,
+};
 
 pub use change::{ConnectionChange, NewConnection};
 pub use options::DiscoveryError;
@@ -23,6 +26,7 @@ use crate::app::App;
 use crate::change::Change;
 use crate::connection_secret::{self, SecretOptions};
 use crate::context::Context;
+use crate::departures;
 use crate::invalid::Invalid;
 use crate::keys::KeyError;
 
@@ -198,12 +202,17 @@ pub async fn delete(
     let Some(stored) = connections::find_for_update(&mut tx, tenant, id).await? else {
         return Ok(false);
     };
+    revocations::keep_connection(&mut tx, tenant, id, now).await?;
+    let leaving = Leaving::Connection(id);
+    let reason = "connection_deleted";
+    let accounts = departures::leave(app, &mut tx, context, leaving, reason, now).await?;
     sessions::delete_for_connection(&mut tx, tenant, &stored.connection.name).await?;
     users::delete_known_by_connection_alone(&mut tx, tenant, id).await?;
     connections::delete(&mut tx, tenant, id).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .connection(&stored.connection)
         .describe("Delete a connection")
+        .details(json!({ "connected_accounts": accounts }))
         .write(app, &mut tx, context, now)
         .await?;
     tx.commit().await?;

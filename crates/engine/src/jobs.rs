@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::StoreError;
 use store::housekeeping::sweep;
+use store::{StoreError, account_events};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::retention;
 
 /// How often is looked for what has ended.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How often is looked for accounts that are of no use any more.
+const CLEAN_EVERY: Duration = Duration::from_hours(1);
+/// For so long events can be delivered again.
+const EVENTS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// Takes away what has ended, until told to stop.
 pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
@@ -27,11 +32,30 @@ pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
+/// Takes away accounts that are of no use any more, until told to stop.
+pub async fn retaining(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(CLEAN_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match retention::clean(&app, app.now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "accounts of no use were removed"),
+            Err(error) => tracing::warn!(%error, "accounts of no use could not be removed"),
+        }
+    }
+}
+
 /// In small steps, so that no other writer waits for long.
 async fn sweep_all(app: &App) -> Result<(), StoreError> {
     loop {
         let mut tx = app.store.write().await?;
-        let removed = sweep(&mut tx, app.now()).await?;
+        let now = app.now();
+        let mut removed = sweep(&mut tx, now).await?;
+        removed += account_events::remove_before(&mut tx, now.saturating_sub(EVENTS_KEPT)).await?;
         tx.commit().await?;
         if removed == 0 {
             return Ok(());

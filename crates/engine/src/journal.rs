@@ -15,17 +15,19 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::connected_account::{AccessExpiry, ConnectedAccount};
+use model::connected_account::{AccessExpiry, ConnectedAccount, Health};
 use model::ids::{ConnectedAccountId, TenantId};
 use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::connected_accounts::{self, StoredAccount};
-use store::{StoreError, refresh_leases};
+use store::{StoreError, refresh_leases, tenants};
 use tokio_util::sync::CancellationToken;
 use vault::seal::Sealed;
 
+use crate::account_events::{kind_of_success, tell};
 use crate::app::App;
+use crate::context::Context;
 use crate::entropy::Entropy;
 
 /// How often is looked whether the database is back.
@@ -122,6 +124,7 @@ impl Entry {
             access_expiry: self.access_expiry,
             refresh_expires_at: self.refresh_expires_at,
             has_refresh_token: self.has_refresh_token,
+            health: Health::Active,
             version: self.version,
             ..account
         };
@@ -234,14 +237,23 @@ pub async fn replaying(app: std::sync::Arc<App>, stop: CancellationToken) {
 async fn restore(app: &App, entry: &Entry) -> Result<bool, StoreError> {
     let mut tx = app.store.write().await?;
     let found = connected_accounts::find(&mut tx, &entry.tenant, &entry.account).await?;
-    let successor = found.and_then(|found| entry.applied_to(found.account));
-    let Some(successor) = successor else {
+    let restored = found.and_then(|found| {
+        let successor = entry.applied_to(found.account.clone())?;
+        Some((found.account, successor))
+    });
+    let Some((before, successor)) = restored else {
         tx.rollback().await?;
         return Ok(false);
     };
     let kept = connected_accounts::replace_tokenset(&mut tx, &entry.tenant, &successor).await?;
     if kept {
         refresh_leases::clear(&mut tx, &entry.tenant, &entry.account).await?;
+        let context = tenants::find(&mut tx, &entry.tenant).await?.and_then(Context::of_ourselves);
+        let kind = kind_of_success(&before, &successor.account);
+        if let (Some(context), Some(kind)) = (context, kind) {
+            let (account, reason) = (&successor.account, Some("refreshed"));
+            tell(app, &mut tx, &context, account, kind, reason, app.now()).await?;
+        }
     }
     tx.commit().await?;
     Ok(kept)

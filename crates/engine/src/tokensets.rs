@@ -1,19 +1,22 @@
 //! Puts what a provider gave into the vault, and takes it out again.
 
 use connectors::{Expiry, ProviderAccount, Spec, TokenReply};
+use model::account_event::AccountEventKind;
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use model::connection::Connection;
-use model::ids::{TenantId, UserId};
+use model::ids::{ConnectedAccountId, ConnectionId, TenantId, UserId};
 use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::connected_accounts::{self, StoredAccount};
+use store::revocations::Revocation;
 use store::{StoreError, WriteTx, users};
 use vault::keyring::Purpose;
 use vault::refresh::{Lifetimes, access_expiry};
 use vault::seal::{Place, UserShare};
 use vault::tokenset::{NotATokenset, Tokens};
 
+use crate::account_events::{kind_of_success, tell};
 use crate::app::App;
 use crate::context::Context;
 use crate::keys::{KeyError, TenantKeys};
@@ -151,12 +154,19 @@ pub(crate) async fn store(
         };
         let sealed_tokens = seal(app, &keys, tenant, &share, &account, &tokens)?;
         let stored = StoredAccount { account, sealed_tokens };
-        let written = match existing {
+        let written = match &existing {
             None => connected_accounts::insert(tx, tenant, &stored).await?,
             Some(_) => connected_accounts::replace_tokenset(tx, tenant, &stored).await?,
         };
         if written {
-            return Ok(stored.account);
+            let account = stored.account;
+            let kind = match &existing {
+                None => AccountEventKind::Created,
+                Some(existing) => kind_of_success(&existing.account, &account)
+                    .unwrap_or(AccountEventKind::Updated),
+            };
+            tell(app, tx, context, &account, kind, Some("connected"), now).await?;
+            return Ok(account);
         }
     }
     Err(TokensetError::LostRace)
@@ -183,7 +193,11 @@ fn keep_refresh_token(
     existing: &StoredAccount,
     tokens: Tokens,
 ) -> Result<Tokens, TokensetError> {
-    if tokens.refresh_token.is_some() || existing.account.health != Health::Active {
+    let is_dead = match existing.account.health {
+        Health::NeedsReconnect { .. } => true,
+        Health::Active | Health::OnTrial { .. } => false,
+    };
+    if tokens.refresh_token.is_some() || is_dead {
         return Ok(tokens);
     }
     let old = open(keys, tenant, share, existing)?;
@@ -289,8 +303,20 @@ pub(crate) fn seal(
     tokens: &Tokens,
 ) -> Result<vault::seal::Sealed, TokensetError> {
     let blob = tokens.to_blob()?;
-    let place = place(tenant, account);
+    let place = place_of(tenant, account);
     Ok(keys.seal(Purpose::Vault, Some(share), &place, &blob, &*app.entropy)?)
+}
+
+/// Opens the tokens of an account that was removed.
+pub(crate) fn open_departed(
+    keys: &TenantKeys,
+    departed: &Revocation,
+) -> Result<Tokens, TokensetError> {
+    let Revocation { tenant, account_id, user_id, connection_id, version, .. } = departed;
+    let place = place(tenant, account_id, user_id, connection_id, *version);
+    let share = Some(&departed.share);
+    let blob = keys.open(Purpose::Vault, share, &place, &departed.sealed_tokens)?;
+    Ok(Tokens::from_blob(&blob)?)
 }
 
 /// Opens the tokens of an account.
@@ -300,19 +326,30 @@ pub(crate) fn open(
     share: &UserShare,
     stored: &StoredAccount,
 ) -> Result<Tokens, TokensetError> {
-    let place = place(tenant, &stored.account);
+    let place = place_of(tenant, &stored.account);
     let blob = keys.open(Purpose::Vault, Some(share), &place, &stored.sealed_tokens)?;
     Ok(Tokens::from_blob(&blob)?)
 }
 
-fn place<'a>(tenant: &'a TenantId, account: &'a ConnectedAccount) -> Place<'a> {
+fn place_of<'a>(tenant: &'a TenantId, account: &'a ConnectedAccount) -> Place<'a> {
+    let ConnectedAccount { id, user_id, connection_id, version, .. } = account;
+    place(tenant, id, user_id, connection_id, *version)
+}
+
+fn place<'a>(
+    tenant: &'a TenantId,
+    account_id: &'a ConnectedAccountId,
+    user_id: &'a UserId,
+    connection_id: &'a ConnectionId,
+    version: i64,
+) -> Place<'a> {
     Place {
         tenant: tenant.as_str(),
         table: "connected_accounts",
-        row: account.id.as_str(),
-        user: account.user_id.as_str(),
-        connection: account.connection_id.as_str(),
+        row: account_id.as_str(),
+        user: user_id.as_str(),
+        connection: connection_id.as_str(),
         field: "sealed_tokens",
-        generation: account.version,
+        generation: version,
     }
 }

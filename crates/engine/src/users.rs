@@ -12,6 +12,7 @@ use model::log_event::LogEventKind;
 use model::user::User;
 use protocol::time::Timestamp;
 use serde_json::json;
+use store::departures::Leaving;
 use store::{StoreError, WriteTx, connected_accounts, grants, passwords, sessions, users};
 
 pub use change::UserChange;
@@ -20,6 +21,7 @@ pub use create::{NewUser, create};
 use crate::administrator::Administrator;
 use crate::app::App;
 use crate::context::Context;
+use crate::departures;
 use crate::invalid::Invalid;
 use crate::keys::KeyError;
 use crate::passwords::PasswordError;
@@ -110,18 +112,20 @@ pub async fn delete(
     let Some(user) = users::find_for_update(&mut tx, tenant, user_id).await? else {
         return Ok(false);
     };
+    let leaving = Leaving::User(user_id);
+    let accounts = departures::leave(app, &mut tx, context, leaving, "user_deleted", now).await?;
     users::delete(&mut tx, tenant, user_id).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .user(&user)
         .describe("Delete a user")
+        .details(json!({ "connected_accounts": accounts }))
         .write(app, &mut tx, context, now)
         .await?;
     tx.commit().await?;
     Ok(true)
 }
 
-/// Removes a tokenset of a user with the account that it belongs to. The provider is not told.
-/// Answers `false` if the user has none of that id.
+/// Removes a tokenset of a user with the account that it belongs to. Answers `false` if the user has none of that id.
 pub async fn delete_tokenset(
     app: &App,
     context: &Context,
@@ -137,7 +141,8 @@ pub async fn delete_tokenset(
         return Ok(false);
     };
     let account = stored.account;
-    connected_accounts::delete(&mut tx, tenant, user_id, &account.id).await?;
+    let leaving = Leaving::Account(user_id, &account.id);
+    departures::leave(app, &mut tx, context, leaving, "tokenset_deleted", now).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .user_id(user_id.as_str())
         .describe("Delete a tokenset")

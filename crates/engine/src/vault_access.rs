@@ -30,6 +30,7 @@ use crate::access_token::AccessTokenError;
 use crate::app::App;
 use crate::audit::Event;
 use crate::client_auth::AuthenticatedClient;
+use crate::connect_account::reconnect;
 use crate::context::Context;
 use crate::dpop::DpopBound;
 use crate::keys::KeyError;
@@ -91,11 +92,21 @@ pub enum ExchangeError {
         missing: ScopeSet,
     },
     /// The token ended, and nothing can renew it.
-    #[error("the provider's token cannot be renewed: {0:?}")]
-    NotRenewable(Refusal),
+    #[error("the provider's token cannot be renewed: {refusal:?}")]
+    NotRenewable {
+        /// Why.
+        refusal: Refusal,
+        /// Where the person can connect the account again.
+        reconnect_uri: String,
+    },
     /// The provider refused to renew it, for good.
-    #[error("the provider refused the refresh token: {0}")]
-    ProviderRefused(FaultCode),
+    #[error("the provider refused the refresh token: {code}")]
+    ProviderRefused {
+        /// What it said.
+        code: FaultCode,
+        /// Where the person can connect the account again.
+        reconnect_uri: String,
+    },
     /// The provider does not know us: the connection's settings are wrong, and no person can help.
     #[error("the provider refused the connection's own credentials or settings: {0}")]
     ConnectionRejected(FaultCode),
@@ -220,7 +231,10 @@ async fn attempt(
         | (None, Step::Serve { expires_in, .. } | Step::Refresh { fallback: Some(expires_in) }) => {
             expires_in
         }
-        (None, Step::Refuse(refusal)) => return Err(ExchangeError::NotRenewable(refusal)),
+        (None, Step::Refuse(refusal)) => {
+            let reconnect_uri = reconnect_uri(app, context, &permit, now).await?;
+            return Err(ExchangeError::NotRenewable { refusal, reconnect_uri });
+        }
         (None, Step::Refresh { fallback: None }) => {
             let code = FaultCode::fixed("expired_on_arrival");
             return Err(ExchangeError::ProviderUnreachable { code, retry_after: None });
@@ -265,7 +279,10 @@ async fn renew(
                 .ok_or(ExchangeError::NotConnected)?;
             return Ok(None);
         }
-        RefreshOutcome::Refused(code) => ExchangeError::ProviderRefused(code),
+        RefreshOutcome::Refused(code) => {
+            let reconnect_uri = reconnect_uri(app, context, permit, now).await?;
+            ExchangeError::ProviderRefused { code, reconnect_uri }
+        }
         RefreshOutcome::Rejected(code) => ExchangeError::ConnectionRejected(code),
         RefreshOutcome::Passing { code, retry_after } => {
             ExchangeError::ProviderUnreachable { code, retry_after }
@@ -276,6 +293,15 @@ async fn renew(
         Some(_) => Ok(fallback),
         None => Err(failed),
     }
+}
+
+async fn reconnect_uri(
+    app: &App,
+    context: &Context,
+    permit: &ExchangePermit,
+    now: Timestamp,
+) -> Result<String, KeyError> {
+    reconnect::link(app, context, &permit.stored.account, &permit.holder, now).await
 }
 
 /// Commits the event, and that the tokenset was used.

@@ -112,6 +112,11 @@ impl AccessExpiry {
 pub enum Health {
     /// As far as we know.
     Active,
+    /// The provider refused it, and the connection has other credentials since: it is tried once more.
+    OnTrial {
+        /// The provider's error code.
+        reason: String,
+    },
     /// The provider refused it for good; only the person can help.
     NeedsReconnect {
         /// The provider's error code.
@@ -119,6 +124,16 @@ pub enum Health {
         /// Since when.
         since: Timestamp,
     },
+}
+
+impl Health {
+    /// Whether somebody was told that only the person can help, and nothing has shown otherwise yet.
+    pub fn is_told_dead(&self) -> bool {
+        match self {
+            Self::Active => false,
+            Self::OnTrial { .. } | Self::NeedsReconnect { .. } => true,
+        }
+    }
 }
 
 impl ConnectedAccount {

@@ -102,6 +102,12 @@ impl Connection {
         self.connected_accounts.active || self.vaults_login_tokens()
     }
 
+    /// Whether the provider is told to end its grant when an account of this connection is removed:
+    /// `options.revoke_on_disconnect`. Ours: Auth0 tells no provider.
+    pub fn revokes_on_disconnect(&self) -> bool {
+        self.options.get("revoke_on_disconnect").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// Whether people may make an account for themselves; of database connections only.
     pub fn allows_signup(&self) -> bool {
         self.strategy == Strategy::Database

@@ -33,6 +33,10 @@ pub mod kind {
     pub enum ConnectedAccount {}
     /// See [`super::TokensetId`].
     pub enum Tokenset {}
+    /// See [`super::AccountEventId`].
+    pub enum AccountEvent {}
+    /// See [`super::EventStreamId`].
+    pub enum EventStream {}
     /// See [`super::LogId`].
     pub enum Log {}
     /// See [`super::ProviderSubject`].
@@ -59,6 +63,10 @@ pub type GrantFamilyId = Id<kind::GrantFamily>;
 pub type ConnectedAccountId = Id<kind::ConnectedAccount>;
 /// A tokenset: a UUID.
 pub type TokensetId = Id<kind::Tokenset>;
+/// Something that happened to a connected account; sorts by time.
+pub type AccountEventId = Id<kind::AccountEvent>;
+/// A stream of events to one receiver: `est_` and 22 characters.
+pub type EventStreamId = Id<kind::EventStream>;
 /// A log event; sorts by time.
 pub type LogId = Id<kind::Log>;
 /// The subject by which a provider knows an account (`sub`, GitHub's numeric id, …).

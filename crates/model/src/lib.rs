@@ -4,10 +4,12 @@
 //! member names of the published Management API, so that what an operator reads there is what
 //! stands in the database.
 
+pub mod account_event;
 pub mod client;
 pub mod client_grant;
 pub mod connected_account;
 pub mod connection;
+pub mod event_stream;
 pub mod grant;
 pub mod ids;
 pub mod log_event;

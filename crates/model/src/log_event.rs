@@ -120,6 +120,16 @@ pub enum LogEventKind {
     AccountDeleted,
     /// Disconnecting an account failed.
     AccountDeleteFailed,
+    /// A renewal brought an account other scopes.
+    AccountUpdated,
+    /// A provider refused an account's grant for good.
+    AccountNeedsReconnect,
+    /// An account that needed a reconnect is well again.
+    AccountRecovered,
+    /// A provider ended the grant of an account that was removed.
+    GrantRevoked,
+    /// A provider was not brought to end the grant of an account that was removed.
+    GrantNotRevoked,
     /// The Management API changed something.
     ManagementWrite,
     /// The Management API refused or failed.
@@ -132,7 +142,7 @@ pub enum LogEventKind {
 
 impl LogEventKind {
     /// Every kind with its published code.
-    pub const ALL: [(Self, &'static str); 29] = [
+    pub const ALL: [(Self, &'static str); 34] = [
         (Self::Login, "s"),
         (Self::LoginFailed, "f"),
         (Self::WrongPassword, "fp"),
@@ -158,6 +168,11 @@ impl LogEventKind {
         (Self::AccountConnectFailed, "connected_accounts_connection_failed"),
         (Self::AccountDeleted, "connected_accounts_delete_succeeded"),
         (Self::AccountDeleteFailed, "connected_accounts_delete_failed"),
+        (Self::AccountUpdated, "connected_accounts_updated"),
+        (Self::AccountNeedsReconnect, "connected_accounts_needs_reconnect"),
+        (Self::AccountRecovered, "connected_accounts_recovered"),
+        (Self::GrantRevoked, "connected_accounts_revocation_succeeded"),
+        (Self::GrantNotRevoked, "connected_accounts_revocation_failed"),
         (Self::ManagementWrite, "sapi"),
         (Self::ManagementFailed, "fapi"),
         (Self::ManagementSecretRead, "mgmt_api_read"),

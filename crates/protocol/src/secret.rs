@@ -203,6 +203,10 @@ pub mod kind {
     pub enum AuthSession {}
     /// See [`ConnectCode`](super::ConnectCode).
     pub enum ConnectCode {}
+    /// What deliveries to a receiver of events are signed with (Standard Webhooks).
+    pub enum WebhookSigning {}
+    /// What a receiver of events is shown.
+    pub enum WebhookDestination {}
 }
 
 /// An access token that a provider issued to us for one of its accounts.

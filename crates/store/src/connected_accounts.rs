@@ -117,13 +117,14 @@ pub async fn replace_tokenset(
     Ok(tx.execute(sql, tokenset_args(tenant, stored, stored.account.version)).await? == 1)
 }
 
-/// Lets the accounts of a connection that need a reconnect be tried once more.
+/// Lets the accounts of a connection that need a reconnect be tried once more. Why they needed one
+/// stays until that has worked.
 pub async fn try_again(
     tx: &mut WriteTx,
     tenant: &TenantId,
     connection_id: &ConnectionId,
 ) -> Result<u64> {
-    let sql = "UPDATE connected_accounts SET dead_since = NULL, dead_reason = NULL \
+    let sql = "UPDATE connected_accounts SET dead_since = NULL \
         WHERE tenant = $1 AND connection_id = $2 AND dead_since IS NOT NULL";
     tx.execute(sql, vec![tenant.into(), connection_id.into()]).await
 }
@@ -137,17 +138,6 @@ pub async fn note_use(
 ) -> Result<u64> {
     let sql = "UPDATE connected_accounts SET last_used_at = $3 WHERE tenant = $1 AND id = $2";
     tx.execute(sql, vec![tenant.into(), id.into(), now.into()]).await
-}
-
-/// Removes an account of a user with its tokens.
-pub async fn delete(
-    tx: &mut WriteTx,
-    tenant: &TenantId,
-    user_id: &UserId,
-    id: &ConnectedAccountId,
-) -> Result<bool> {
-    let sql = "DELETE FROM connected_accounts WHERE tenant = $1 AND id = $2 AND user_id = $3";
-    Ok(tx.execute(sql, vec![tenant.into(), id.into(), user_id.into()]).await? == 1)
 }
 
 /// `$1` to `$13`: what every write of a tokenset carries.
@@ -178,6 +168,7 @@ pub(crate) fn tokenset_args(tenant: &TenantId, stored: &StoredAccount, version: 
 fn dead(health: &Health) -> (Option<Timestamp>, Option<&str>) {
     match health {
         Health::Active => (None, None),
+        Health::OnTrial { reason } => (None, Some(reason)),
         Health::NeedsReconnect { reason, since } => (Some(*since), Some(reason)),
     }
 }
@@ -190,10 +181,13 @@ pub(crate) fn from_row(row: &Row) -> Result<StoredAccount> {
         ("never", None) => AccessExpiry::Never,
         _ => return Err(StoreError::Inconsistent { column, reason: "contradicts the time" }),
     };
-    let health = match row.opt_time("dead_since")? {
-        None => Health::Active,
-        Some(since) => {
-            Health::NeedsReconnect { reason: row.text("dead_reason")?.to_owned(), since }
+    let health = match (row.opt_time("dead_since")?, row.opt_text("dead_reason")?) {
+        (None, None) => Health::Active,
+        (None, Some(reason)) => Health::OnTrial { reason: reason.to_owned() },
+        (Some(since), Some(reason)) => Health::NeedsReconnect { reason: reason.to_owned(), since },
+        (Some(_), None) => {
+            let (column, reason) = ("dead_reason", "missing");
+            return Err(StoreError::Inconsistent { column, reason });
         }
     };
     let scopes = ScopeSet::parse(row.text("scopes")?)

@@ -126,8 +126,8 @@ pub async fn insert(
     now: Timestamp,
 ) -> Result<()> {
     let sql = "INSERT INTO connections \
-        (tenant, id, document, sealed_secret, name, strategy, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        (tenant, id, document, sealed_secret, revokes, name, strategy, created_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let connection = &stored.connection;
     let mut args = args(tenant, stored)?;
     args.extend([connection.name.as_str().into(), connection.strategy.as_str().into(), now.into()]);
@@ -137,7 +137,7 @@ pub async fn insert(
 
 /// Replaces a connection; name and strategy stay.
 pub async fn update(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredConnection) -> Result<u64> {
-    let sql = "UPDATE connections SET document = $3, sealed_secret = $4 \
+    let sql = "UPDATE connections SET document = $3, sealed_secret = $4, revokes = $5 \
         WHERE tenant = $1 AND id = $2";
     tx.execute(sql, args(tenant, stored)?).await
 }
@@ -154,10 +154,11 @@ fn args(tenant: &TenantId, stored: &StoredConnection) -> Result<Vec<Arg>> {
         (&stored.connection.id).into(),
         serde_json::to_string(&stored.connection)?.into(),
         stored.sealed_secret.as_ref().map(Sealed::as_bytes).into(),
+        stored.connection.revokes_on_disconnect().into(),
     ])
 }
 
-fn from_row(row: &Row) -> Result<StoredConnection> {
+pub(crate) fn from_row(row: &Row) -> Result<StoredConnection> {
     let sealed_secret =
         row.opt_bytes("sealed_secret")?.map(|bytes| Sealed::from_bytes(bytes.to_vec()));
     Ok(StoredConnection { connection: row.document("document")?, sealed_secret })

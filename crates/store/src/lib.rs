@@ -5,6 +5,7 @@
 //! and in no other type. Reads take a [`db::ReadTx`] or a [`db::WriteTx`], writes a `WriteTx` alone.
 
 pub mod access_expiry;
+pub mod account_events;
 pub mod attempts;
 pub mod authorization_codes;
 pub mod client_grants;
@@ -13,7 +14,10 @@ pub mod connect_transactions;
 pub mod connected_accounts;
 pub mod connections;
 pub mod db;
+pub mod departures;
 pub mod error;
+pub mod event_deliveries;
+pub mod event_streams;
 pub mod grants;
 pub mod housekeeping;
 pub mod keys;
@@ -27,6 +31,8 @@ pub mod renewals;
 pub mod replay_marks;
 pub mod resealing;
 pub mod resource_servers;
+pub mod retention;
+pub mod revocations;
 pub mod sessions;
 pub mod tenants;
 pub mod users;

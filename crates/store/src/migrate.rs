@@ -12,7 +12,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         name: "0001_init",
         sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
@@ -22,6 +22,11 @@ const MIGRATIONS: [Migration; 2] = [
         name: "0002_refresh",
         sqlite: include_str!("../migrations/sqlite/0002_refresh.sql"),
         postgres: include_str!("../migrations/postgres/0002_refresh.sql"),
+    },
+    Migration {
+        name: "0003_events",
+        sqlite: include_str!("../migrations/sqlite/0003_events.sql"),
+        postgres: include_str!("../migrations/postgres/0003_events.sql"),
     },
 ];
 

@@ -88,8 +88,9 @@ pub async fn not_sealed_with(
             WHERE tenant = $1 AND substr(sealed_tokens, 3, 16) <> $2"
         }
         Purpose::ProviderSecrets => {
-            "SELECT COUNT(*) AS others FROM connections \
-            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
+            "SELECT COUNT(*) + (SELECT COUNT(*) FROM event_streams \
+            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2) AS others \
+            FROM connections WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
         }
         Purpose::ClientSecrets => {
             "SELECT COUNT(*) AS others FROM clients \
@@ -125,7 +126,7 @@ pub async fn reseal_account(
     Ok(tx.execute(sql, args).await? == 1)
 }
 
-/// A sealed secret of a client, a connection or a signing key, by the id of its row.
+/// A sealed secret of a client, a connection, an event stream or a signing key, by the id of its row.
 #[derive(Debug)]
 pub struct SealedSecret {
     /// The row.
@@ -148,6 +149,12 @@ pub async fn connection_secrets(
 ) -> Result<Vec<SealedSecret>> {
     let sql = "SELECT id, sealed_secret AS sealed FROM connections \
         WHERE tenant = $1 AND sealed_secret IS NOT NULL";
+    secrets(q, sql, tenant).await
+}
+
+/// The sealed secrets of the event streams.
+pub async fn stream_secrets(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<SealedSecret>> {
+    let sql = "SELECT id, sealed_secret AS sealed FROM event_streams WHERE tenant = $1";
     secrets(q, sql, tenant).await
 }
 
@@ -187,6 +194,18 @@ pub async fn reseal_connection(
     sealed: &Sealed,
 ) -> Result<bool> {
     let sql = "UPDATE connections SET sealed_secret = $3 \
+        WHERE tenant = $1 AND id = $2 AND sealed_secret = $4";
+    Ok(tx.execute(sql, replacing(tenant, old, sealed)).await? == 1)
+}
+
+/// Replaces the secrets of an event stream with the same ones sealed anew.
+pub async fn reseal_stream(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    old: &SealedSecret,
+    sealed: &Sealed,
+) -> Result<bool> {
+    let sql = "UPDATE event_streams SET sealed_secret = $3 \
         WHERE tenant = $1 AND id = $2 AND sealed_secret = $4";
     Ok(tx.execute(sql, replacing(tenant, old, sealed)).await? == 1)
 }

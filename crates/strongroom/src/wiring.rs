@@ -10,7 +10,7 @@ use engine::entropy::Entropy;
 use engine::jobs;
 use engine::journal::{self, Journal};
 use engine::outbound::{Outbound, Reach};
-use engine::renewals;
+use engine::{event_streams, provider_revocations, renewals};
 use store::Database;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,9 @@ impl Servers {
         tasks.spawn(jobs::housekeeping(Arc::clone(&app), stop.clone()));
         tasks.spawn(journal::replaying(Arc::clone(&app), stop.clone()));
         tasks.spawn(renewals::renewing(Arc::clone(&app), stop.clone()));
+        tasks.spawn(provider_revocations::revoking(Arc::clone(&app), stop.clone()));
+        tasks.spawn(event_streams::delivering(Arc::clone(&app), stop.clone()));
+        tasks.spawn(jobs::retaining(Arc::clone(&app), stop.clone()));
         Ok(Self { app, router, limits, stop, tasks })
     }
 

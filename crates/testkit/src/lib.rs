@@ -41,6 +41,7 @@ mod front;
 mod html;
 mod login;
 mod management;
+mod receiver;
 mod server;
 mod tenant;
 mod world;
@@ -57,6 +58,7 @@ pub use exchange::Exchange;
 pub use front::Front;
 pub use html::{Form, Submit};
 pub use login::{Application, Attempt, Login, Tokens};
+pub use receiver::{Received, Receiver};
 pub use server::{Builder, DatabaseLock, TestServer};
 pub use strongroom::seed::{
     CALENDAR_CONNECTION, Credentials, DATABASE_CONNECTION, RESOURCE_SERVER, Seeded, SeededPerson,

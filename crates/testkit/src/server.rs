@@ -171,6 +171,24 @@ impl TestServer {
         engine::renewals::renew_due(&self.world.app, self.world.clock.now()).await.unwrap()
     }
 
+    /// Revokes what is due, as the server does by itself each second. Answers how many grants it looked
+    /// after.
+    pub async fn revoke_due(&self) -> usize {
+        let now = self.world.clock.now();
+        engine::provider_revocations::revoke_due(&self.world.app, now).await.unwrap()
+    }
+
+    /// Delivers what is due, as the server does by itself each second. Answers how many deliveries it
+    /// attempted.
+    pub async fn deliver_due(&self) -> usize {
+        engine::event_streams::deliver_due(&self.world.app, self.world.clock.now()).await.unwrap()
+    }
+
+    /// Removes accounts that are of no use any more, as the server does by itself each hour.
+    pub async fn clean(&self) -> u64 {
+        engine::retention::clean(&self.world.app, self.world.clock.now()).await.unwrap()
+    }
+
     /// How many renewed tokensets wait for the database.
     pub fn journalled(&self) -> usize {
         self.world.app.journal.waiting()

@@ -21,7 +21,7 @@ pub const WRAP_RANDOM_LEN: usize = NONCE_LEN;
 pub enum Purpose {
     /// Tokens of providers.
     Vault,
-    /// Client secrets that we hold at providers.
+    /// What we show to others who we are: client secrets at providers, what events are signed with.
     ProviderSecrets,
     /// Secrets of our own clients.
     ClientSecrets,

@@ -98,9 +98,11 @@ impl State {
 pub fn state(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestamp) -> State {
     match (&account.health, &account.renewal) {
         (Health::NeedsReconnect { .. }, _) => State::NeedsReconnect,
-        (Health::Active, Renewal { uncertain_since: Some(_), .. }) => State::Uncertain,
-        (Health::Active, Renewal { lease: Some(_), .. }) => State::Leased,
-        (Health::Active, _) => match next_step(account, lifetimes, now) {
+        (Health::Active | Health::OnTrial { .. }, Renewal { uncertain_since: Some(_), .. }) => {
+            State::Uncertain
+        }
+        (Health::Active | Health::OnTrial { .. }, Renewal { lease: Some(_), .. }) => State::Leased,
+        (Health::Active | Health::OnTrial { .. }, _) => match next_step(account, lifetimes, now) {
             Step::Serve { is_due: false, .. } => State::Fresh,
             Step::Serve { is_due: true, .. } | Step::Refresh { .. } => State::Due,
             Step::Refuse(_) => State::NeedsReconnect,
@@ -125,11 +127,15 @@ pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestam
     let valid = (left.as_secs() > 0).then_some(left);
     let refusal = match &account.health {
         Health::NeedsReconnect { .. } => Some(Refusal::NeedsReconnect),
-        Health::Active if !account.has_refresh_token => Some(Refusal::NoRefreshToken),
-        Health::Active if account.refresh_expires_at.is_some_and(|end| now >= end) => {
-            Some(Refusal::RefreshTokenExpired)
+        Health::Active | Health::OnTrial { .. } => {
+            if !account.has_refresh_token {
+                Some(Refusal::NoRefreshToken)
+            } else if account.refresh_expires_at.is_some_and(|end| now >= end) {
+                Some(Refusal::RefreshTokenExpired)
+            } else {
+                None
+            }
         }
-        Health::Active => None,
     };
     match (refusal, valid) {
         (None, Some(expires_in)) if left > lifetimes.first => {

@@ -15,6 +15,7 @@ pub(crate) struct OAuthError {
     code: ErrorCode,
     status: StatusCode,
     description: String,
+    reconnect_uri: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -26,6 +27,7 @@ impl OAuthError {
             code,
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             description: description.into(),
+            reconnect_uri: None,
             headers: Vec::new(),
         }
     }
@@ -39,6 +41,12 @@ impl OAuthError {
         self
     }
 
+    /// The same error with a page that helps the owner of a connected account.
+    #[must_use]
+    pub(crate) fn with_reconnect(self, reconnect_uri: String) -> Self {
+        Self { reconnect_uri: Some(reconnect_uri), ..self }
+    }
+
     /// Our own fault, or the database's: the operator learns the cause, the caller that it may help
     /// to try again.
     pub(crate) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
@@ -50,7 +58,8 @@ impl OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let body = OAuthErrorBody::new(self.code, self.description);
+        let mut body = OAuthErrorBody::new(self.code, self.description);
+        body.reconnect_uri = self.reconnect_uri;
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.headers);
         response

@@ -11,6 +11,7 @@ mod client_grants;
 mod clients;
 mod connections;
 mod error;
+mod event_streams;
 mod fields;
 mod json;
 mod logs;
@@ -45,6 +46,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .merge(grants_and_resource_servers())
         .merge(connections())
         .merge(users_and_logs())
+        .merge(event_streams())
         .fallback(no_such_endpoint)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -98,6 +100,18 @@ fn users_and_logs() -> Router<AppState> {
         .route("/users/{id}/logs", get(users::logs::list))
         .route("/logs", get(logs::read::list))
         .route("/logs/{id}", get(logs::read::show_one))
+}
+
+fn event_streams() -> Router<AppState> {
+    use event_streams::{create, delete, deliveries, read, redeliver, update};
+    let one = get(read::show_one).patch(update::update).delete(delete::delete);
+    Router::new()
+        .route("/event-streams", get(read::list).post(create::create))
+        .route("/event-streams/{id}", one)
+        .route("/event-streams/{id}/deliveries", get(deliveries::list))
+        .route("/event-streams/{id}/deliveries/{event_id}", get(deliveries::show_one))
+        .route("/event-streams/{id}/redeliver", post(redeliver::redeliver))
+        .route("/event-streams/{id}/redeliver/{event_id}", post(redeliver::redeliver_one))
 }
 
 async fn no_such_endpoint() -> ManagementError {

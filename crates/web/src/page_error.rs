@@ -83,6 +83,16 @@ impl PageError {
         Self::connect(problem, "", provider, error)
     }
 
+    /// A reconnect that ended at the login or at the provider, by the OAuth code of its end.
+    pub(crate) fn reconnect_refused(code: &str) -> Self {
+        let problem = match code {
+            "access_denied" => ConnectProblem::Denied,
+            "temporarily_unavailable" => ConnectProblem::Unavailable,
+            _ => ConnectProblem::Rejected,
+        };
+        Self::connect(problem, "", "", &ConnectError::Mismatch("the reconnect ended"))
+    }
+
     /// The database or a key failed; it may help to try again.
     pub(crate) fn unavailable(cause: &KeyError) -> Self {
         Self::request(RequestProblem::Unavailable, cause)

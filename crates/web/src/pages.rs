@@ -5,6 +5,7 @@ pub(crate) mod connect;
 pub(crate) mod login;
 pub(crate) mod logout;
 mod pending_login;
+pub(crate) mod reconnect;
 pub(crate) mod render;
 pub(crate) mod signup;
 pub mod views;

@@ -31,6 +31,8 @@ fn browser() -> Router<AppState> {
             "/connected-accounts/connect",
             get(pages::connect::show).post(pages::connect::decide),
         )
+        .route("/connected-accounts/reconnect", get(pages::reconnect::follow))
+        .route("/connected-accounts/reconnected", get(pages::reconnect::done))
         .route("/assets/{name}", get(pages::assets::serve))
 }
 

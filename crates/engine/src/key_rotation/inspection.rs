@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use model::ids::{ClientId, ConnectedAccountId, ConnectionId, TenantId};
+use model::ids::{ClientId, ConnectedAccountId, ConnectionId, EventStreamId, TenantId};
 use store::{StoreError, resealing, users};
 use vault::keyring::Purpose;
 
 use super::{PAGE, SEALING, older_records};
 use crate::app::App;
 use crate::keys::{KeyError, TenantKeys, signing_key_place, unwrap};
-use crate::{client_auth, connection_secret, tokensets};
+use crate::{client_auth, connection_secret, event_streams, tokensets};
 
 /// Which keys there are, what they wrap, and what is left to be sealed anew.
 #[derive(Debug, serde::Serialize)]
@@ -156,6 +156,12 @@ async fn verify_tenant(
         let place = connection_secret::place(tenant, &id);
         let outcome = keys.open(Purpose::ProviderSecrets, None, &place, &secret.sealed);
         found.note(tenant, "connections", &secret.id, outcome.map(drop));
+    }
+    for secret in resealing::stream_secrets(&mut read, tenant).await? {
+        let id = EventStreamId::new(secret.id.as_str());
+        let place = event_streams::place(tenant, &id);
+        let outcome = keys.open(Purpose::ProviderSecrets, None, &place, &secret.sealed);
+        found.note(tenant, "event_streams", &secret.id, outcome.map(drop));
     }
     for key in store::keys::signing_keys(&mut read, tenant).await? {
         let place = signing_key_place(tenant, &key.kid);

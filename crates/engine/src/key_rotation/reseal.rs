@@ -1,6 +1,6 @@
 //! Seals every record anew.
 
-use model::ids::{ClientId, ConnectedAccountId, ConnectionId, TenantId};
+use model::ids::{ClientId, ConnectedAccountId, ConnectionId, EventStreamId, TenantId};
 use store::clients::StoredSecret;
 use store::connected_accounts::StoredAccount;
 use store::resealing::{self, SealedSecret};
@@ -13,7 +13,7 @@ use super::{PAGE, older_records};
 use crate::app::App;
 use crate::keys::{KeyError, TenantKeys, signing_key_place};
 use crate::tokensets::TokensetError;
-use crate::{client_auth, connection_secret, tokensets};
+use crate::{client_auth, connection_secret, event_streams, tokensets};
 
 /// What sealing everything anew came to.
 #[derive(Debug, Default)]
@@ -120,6 +120,7 @@ impl Work<'_> {
         let mut read = app.store.read().await?;
         let clients = resealing::client_secrets(&mut read, tenant).await?;
         let connections = resealing::connection_secrets(&mut read, tenant).await?;
+        let streams = resealing::stream_secrets(&mut read, tenant).await?;
         let signing_keys = store::keys::signing_keys(&mut read, tenant).await?;
         drop(read);
         for old in clients {
@@ -130,6 +131,11 @@ impl Work<'_> {
         for old in connections {
             if is_old(&old, Purpose::ProviderSecrets)? {
                 done.note(tenant, "connections", &old.id, self.connection(&old).await)?;
+            }
+        }
+        for old in streams {
+            if is_old(&old, Purpose::ProviderSecrets)? {
+                done.note(tenant, "event_streams", &old.id, self.stream(&old).await)?;
             }
         }
         for key in signing_keys {
@@ -160,6 +166,16 @@ impl Work<'_> {
         let sealed = self.anew(Purpose::ProviderSecrets, &place, &old.sealed)?;
         let mut tx = self.app.store.write().await?;
         let written = resealing::reseal_connection(&mut tx, self.tenant, old, &sealed).await?;
+        tx.commit().await?;
+        Ok(written)
+    }
+
+    async fn stream(&self, old: &SealedSecret) -> Result<bool, KeyError> {
+        let id = EventStreamId::new(old.id.as_str());
+        let place = event_streams::place(self.tenant, &id);
+        let sealed = self.anew(Purpose::ProviderSecrets, &place, &old.sealed)?;
+        let mut tx = self.app.store.write().await?;
+        let written = resealing::reseal_stream(&mut tx, self.tenant, old, &sealed).await?;
         tx.commit().await?;
         Ok(written)
     }

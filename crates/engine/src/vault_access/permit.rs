@@ -27,6 +27,8 @@ pub(super) struct ExchangePermit {
     pub(super) share: UserShare,
     pub(super) connection: Connection,
     pub(super) stored: StoredAccount,
+    /// The client that the person gave the subject token to.
+    pub(super) holder: ClientId,
 }
 
 /// Decides whether this client may have a token of this person's account, and of which. Everything
@@ -93,7 +95,7 @@ pub(super) async fn authorize_exchange(
         let missing = scope.without(&stored.account.scopes);
         return Err(ExchangeError::ScopeNotGranted { missing });
     }
-    Ok(ExchangePermit { share: standing.share, connection, stored })
+    Ok(ExchangePermit { share: standing.share, connection, stored, holder })
 }
 
 /// For whom a subject token speaks.

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use connectors::{
     FaultCode, Provider, Reply, Rotation, TokenFault, TokenReply, read_token_reply, refresh_request,
 };
+use model::account_event::AccountEventKind;
 use protocol::time::Timestamp;
 use store::connected_accounts::{self, StoredAccount};
 use store::refresh_leases::{self, Failure as Postponed, RefreshLease};
-use store::{StoreError, users};
+use store::{StoreError, WriteTx, revocations, users};
 use vault::refresh::{Failure, Standing, Transition, after_failure};
 use vault::seal::UserShare;
 use vault::tokenset::Tokens;
 
 use super::RefreshOutcome;
+use crate::account_events::{kind_of_success, tell};
 use crate::app::App;
 use crate::context::Context;
 use crate::journal::Entry;
@@ -151,6 +153,8 @@ impl Attempt<'_> {
                     refresh_leases::kill(&mut tx, tenant, &self.lease, version, reason, now)
                         .await?;
                 if marked {
+                    let (account, kind) = (&stored.account, AccountEventKind::NeedsReconnect);
+                    tell(self.app, &mut tx, self.context, account, kind, Some(reason), now).await?;
                     RefreshOutcome::Refused(code)
                 } else {
                     refresh_leases::release(&mut tx, tenant, &self.lease).await?;
@@ -230,13 +234,19 @@ impl Renewal<'_> {
             let successor = self.successor(&stored, sent, now)?;
             let mut tx = app.store.write().await?;
             if refresh_leases::commit(&mut tx, tenant, lease, &successor).await? {
+                self.tell(&mut tx, &stored, &successor, now).await?;
                 tx.commit().await?;
                 return Ok(());
             }
             tx.rollback().await?;
             let mut read = app.store.read().await?;
             let found = connected_accounts::find(&mut read, tenant, &stored.account.id).await?;
-            let Some(found) = found else { return Ok(()) };
+            let Some(found) = found else {
+                // Removed meanwhile: what the provider may be asked to end is this by now.
+                let mut tx = app.store.write().await?;
+                revocations::supersede(&mut tx, tenant, &successor, self.share, now).await?;
+                return Ok(tx.commit().await?);
+            };
             let current = tokensets::open(self.keys, tenant, self.share, &found)?;
             // The same version again: the lease is another's, who spends the same token now. The
             // provider takes it once more, or that node will find it refused; ours is the successor.
@@ -247,12 +257,25 @@ impl Renewal<'_> {
                 let mut tx = app.store.write().await?;
                 let kept =
                     connected_accounts::replace_tokenset(&mut tx, tenant, &successor).await?;
-                tx.commit().await?;
                 if kept {
+                    self.tell(&mut tx, &found, &successor, now).await?;
+                    tx.commit().await?;
                     return Ok(());
                 }
             }
             stored = found;
         }
+    }
+
+    async fn tell(
+        &self,
+        tx: &mut WriteTx,
+        before: &StoredAccount,
+        after: &StoredAccount,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Attempt { app, context, .. } = self.attempt;
+        let Some(kind) = kind_of_success(&before.account, &after.account) else { return Ok(()) };
+        tell(app, tx, context, &after.account, kind, Some("refreshed"), now).await
     }
 }

@@ -101,6 +101,10 @@ pub struct OAuthErrorBody {
     /// A page that tells more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_uri: Option<String>,
+    /// Ours: a page on which the owner of a connected account brings it back to life. Good for half an
+    /// hour, and for nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect_uri: Option<String>,
 }
 
 impl OAuthErrorBody {
@@ -110,6 +114,7 @@ impl OAuthErrorBody {
             error: Cow::Borrowed(code.as_str()),
             error_description: Some(description.into()),
             error_uri: None,
+            reconnect_uri: None,
         }
     }
 

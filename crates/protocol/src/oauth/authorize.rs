@@ -72,6 +72,34 @@ pub struct AuthorizeRequest {
     pub invitation: Option<String>,
 }
 
+impl AuthorizeRequest {
+    /// A request for nothing but that somebody logs in.
+    pub fn plain(reply_to: ReplyTo, response_type: ResponseType) -> Self {
+        Self {
+            reply_to,
+            response_type,
+            scope: ScopeSet::empty(),
+            audience: None,
+            nonce: None,
+            code_challenge: None,
+            dpop_jkt: None,
+            prompt: PromptSet::default(),
+            max_age: None,
+            login_hint: None,
+            screen_hint: None,
+            ui_locales: Vec::new(),
+            display: None,
+            acr_values: Vec::new(),
+            id_token_hint: None,
+            connection: None,
+            connection_scope: ScopeSet::empty(),
+            access_type: None,
+            organization: None,
+            invitation: None,
+        }
+    }
+}
+
 /// Who sent an authorization request, and where its answer goes.
 ///
 /// The redirect URI is as received: nothing may be sent there before

@@ -1,9 +1,10 @@
 //! Connected accounts and their tokensets.
 
 use model::connected_account::{AccessExpiry, Health};
-use model::ids::TenantId;
+use model::ids::{ConnectedAccountId, TenantId, UserId};
 use store::connected_accounts::{self, StoredAccount};
-use store::{Database, Query as _, StoreError, connections, users};
+use store::departures::{self, Leaving};
+use store::{Database, Query as _, StoreError, WriteTx, connections, users};
 
 use crate::common::{at, on_both, winners};
 use crate::samples::{account, connection, scope, sealed, settle, share, user};
@@ -20,6 +21,16 @@ async fn check(database: &Database, tenant: &TenantId, expected: &StoredAccount)
     let found = found.unwrap();
     assert_eq!(found.account, expected.account);
     assert_eq!(found.sealed_tokens, expected.sealed_tokens);
+}
+
+async fn remove(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    owner: &UserId,
+    id: &ConnectedAccountId,
+) -> u64 {
+    departures::mark(tx, tenant, Leaving::Account(owner, id), "m").await.unwrap();
+    departures::delete(tx, tenant, "m").await.unwrap()
 }
 
 /// What a refresh brings.
@@ -164,7 +175,7 @@ async fn a_tokenset_gives_way_to_its_successor_alone() {
         let mut tx = database.write().await.unwrap();
         let user = "u1".into();
         let id = &first.account.id;
-        assert!(connected_accounts::delete(&mut tx, &tenant, &user, id).await.unwrap());
+        remove(&mut tx, &tenant, &user, id).await;
         assert!(!connected_accounts::replace_tokenset(&mut tx, &tenant, &fourth).await.unwrap());
     })
     .await;
@@ -204,14 +215,14 @@ async fn use_is_noted_and_only_the_owner_deletes() {
         let noted = connected_accounts::note_use(&mut tx, &tenant, &unknown, at(700)).await;
         assert_eq!(noted.unwrap(), 0);
         let (owner, other) = ("u1".into(), "u2".into());
-        assert!(!connected_accounts::delete(&mut tx, &tenant, &other, &id).await.unwrap());
+        assert_eq!(remove(&mut tx, &tenant, &other, &id).await, 0);
         tx.commit().await.unwrap();
         stored.account.last_used_at = Some(at(700));
         check(&database, &tenant, &stored).await;
 
         let mut tx = database.write().await.unwrap();
-        assert!(connected_accounts::delete(&mut tx, &tenant, &owner, &id).await.unwrap());
-        assert!(!connected_accounts::delete(&mut tx, &tenant, &owner, &id).await.unwrap());
+        assert_eq!(remove(&mut tx, &tenant, &owner, &id).await, 1);
+        assert_eq!(remove(&mut tx, &tenant, &owner, &id).await, 0);
         assert!(connected_accounts::find(&mut tx, &tenant, &id).await.unwrap().is_none());
     })
     .await;

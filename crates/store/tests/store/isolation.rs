@@ -15,6 +15,7 @@ use vault::keyring::{KeyId, Purpose};
 use vault::seal::Sealed;
 
 use crate::common::{at, on_both};
+use crate::events;
 use crate::samples::{self, AUDIENCE, hashed, sealed, settle};
 
 /// One row in every table, all of whose ids are the same for every tenant.
@@ -53,6 +54,7 @@ async fn fill(database: &Database, id: &str) -> TenantId {
     replay_marks::insert(&mut tx, &tenant, "dpop", &[1; 32], at(60)).await.unwrap();
     attempts::count(&mut tx, &tenant, "password", &[1; 32], at(60), at(1)).await.unwrap();
     fill_keys(&mut tx, &tenant).await;
+    events::fill(&mut tx, &tenant).await;
     tx.commit().await.unwrap();
     tenant
 }
@@ -89,6 +91,7 @@ async fn everything(q: &mut impl Query, tenant: &TenantId) -> Vec<String> {
     let mut answers = configured(q, tenant).await;
     answers.extend(of_people(q, tenant).await);
     answers.extend(of_flows(q, tenant).await);
+    answers.extend(events::everything(q, tenant).await);
     answers
 }
 
@@ -200,7 +203,7 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 48] = [
+const CHANGES: [&str; 47] = [
     "tenants::replace_base_urls",
     "tenants::update_settings",
     "clients::find_for_update",
@@ -243,7 +246,6 @@ const CHANGES: [&str; 48] = [
     "connected_accounts::try_again",
     "refresh_leases::clear",
     "connected_accounts::note_use",
-    "connected_accounts::delete",
     "connect_transactions::bind_browser",
     "connect_transactions::delete",
     "replay_marks::insert",
@@ -259,6 +261,9 @@ async fn change(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
         }
         ("users" | "passwords" | "sessions" | "connected_accounts" | "refresh_leases", _) => {
             change_people(name, tx, t).await
+        }
+        ("event_streams" | "event_deliveries" | "departures" | "revocations", _) => {
+            events::change(name, tx, t).await
         }
         _ => change_flows(name, tx, t).await,
     }
@@ -373,7 +378,6 @@ async fn change_people(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
         "connected_accounts::note_use" => {
             connected_accounts::note_use(tx, t, &cac, at(9)).await.map(|rows| rows == 1)
         }
-        "connected_accounts::delete" => connected_accounts::delete(tx, t, &u1, &cac).await,
         unknown => panic!("{unknown}"),
     }
     .unwrap()
@@ -440,7 +444,7 @@ async fn no_write_of_one_tenant_touches_another() {
     on_both(|database| async move {
         let acme = fill(&database, "acme").await;
         let beta = fill(&database, "beta").await;
-        for name in CHANGES {
+        for name in CHANGES.into_iter().chain(events::CHANGES) {
             let mut tx = database.write().await.unwrap();
             let before = everything(&mut tx, &beta).await;
             assert!(change(name, &mut tx, &acme).await, "{name}");

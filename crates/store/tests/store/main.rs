@@ -9,6 +9,7 @@ mod accounts;
 mod common;
 mod configuration;
 mod engines;
+mod events;
 mod files;
 mod grants;
 mod isolation;

@@ -11,11 +11,12 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 29] = [
+const WALKS: [&str; 32] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
     "connections connections",
+    "event_streams event_streams",
     "keys kek_checks",
     "keys signing_keys",
     "keys tenant_keys",
@@ -41,12 +42,14 @@ const WALKS: [&str; 29] = [
     "resealing clients",
     "resealing connected_accounts",
     "resealing connections",
+    "resealing event_streams",
     "resealing signing_keys",
     "resealing tenant_keys",
     "resealing tenants",
     // A rehearsal means every account of its tenant.
     "access_expiry connected_accounts",
     // Rare: a connection is removed.
+    "revocations departed_connections",
     "sessions sessions",
 ];
 

@@ -67,6 +67,7 @@ pub(super) async fn calendar(
     let mut options = place_of(provider);
     options.insert("type".to_owned(), json!("back_channel"));
     options.insert("scope".to_owned(), json!(CALENDAR_SCOPES));
+    options.insert("revoke_on_disconnect".to_owned(), json!(true));
     let connection = Connection {
         id: plot.app.entropy.id("con_", 16),
         name: CALENDAR_CONNECTION.to_owned(),

@@ -36,6 +36,15 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
+/// `202 Accepted` with a body: it is done soon.
+pub(super) struct Accepted<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::ACCEPTED, &self.0)
+    }
+}
+
 /// `204 No Content`: done, or there was nothing to do.
 pub(super) struct Done;
 

@@ -29,6 +29,7 @@ pub(super) enum Code {
     InexistentClient,
     InexistentClientGrant,
     InexistentConnection,
+    InexistentEventStream,
     InexistentLogEvent,
     InexistentResourceServer,
     InexistentUser,
@@ -59,6 +60,7 @@ impl Code {
             Self::InexistentClient => (StatusCode::NOT_FOUND, Some("inexistent_client")),
             Self::InexistentClientGrant => (StatusCode::NOT_FOUND, Some("inexistent_client_grant")),
             Self::InexistentConnection => (StatusCode::NOT_FOUND, Some("inexistent_connection")),
+            Self::InexistentEventStream => (StatusCode::NOT_FOUND, Some("inexistent_event_stream")),
             Self::InexistentLogEvent => (StatusCode::NOT_FOUND, Some("inexistent_log_event")),
             Self::InexistentResourceServer => {
                 (StatusCode::NOT_FOUND, Some("inexistent_resource_server"))
@@ -213,6 +215,7 @@ impl IntoResponse for ManagementError {
             | Code::InexistentClient
             | Code::InexistentClientGrant
             | Code::InexistentConnection
+            | Code::InexistentEventStream
             | Code::InexistentLogEvent
             | Code::InexistentResourceServer
             | Code::InexistentUser

@@ -3,6 +3,7 @@
 mod client_grants;
 mod clients;
 mod connections;
+mod event_streams;
 mod logs;
 mod requests;
 mod resource_servers;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cluster;
+mod departures;
 mod exchange;
 mod failures;
 mod fault_table;
@@ -10,4 +11,5 @@ mod integrity;
 mod key_rotation;
 mod lifetimes;
 mod logins;
+mod reconnect;
 mod refreshes;

@@ -29,6 +29,13 @@ fn unknown_refresh_token() -> OAuthError {
     OAuthError::new(ErrorCode::InvalidGrant, "Unknown or invalid refresh token.")
 }
 
+fn no_refresh_token() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::FederatedConnectionRefreshTokenNotFound,
+        "Federated connection Refresh Token not found.",
+    )
+}
+
 fn user_is_blocked() -> OAuthError {
     OAuthError::new(ErrorCode::Unauthorized, "user is blocked")
 }
@@ -195,20 +202,23 @@ impl From<ExchangeError> for OAuthError {
             | ExchangeError::UnknownConnection
             | ExchangeError::ConnectionInactive
             | ExchangeError::ConnectionNotEnabled
-            | ExchangeError::NotConnected
-            | ExchangeError::NotRenewable(Refusal::NoRefreshToken) => Self::new(
-                ErrorCode::FederatedConnectionRefreshTokenNotFound,
-                "Federated connection Refresh Token not found.",
-            ),
+            | ExchangeError::NotConnected => no_refresh_token(),
+            ExchangeError::NotRenewable { refusal: Refusal::NoRefreshToken, reconnect_uri } => {
+                no_refresh_token().with_reconnect(reconnect_uri)
+            }
             ExchangeError::ScopeNotGranted { missing } => Self::new(
                 ErrorCode::InsufficientScope,
                 format!("The connected account was not granted: {missing}"),
             ),
-            ExchangeError::NotRenewable(Refusal::RefreshTokenExpired | Refusal::NeedsReconnect)
-            | ExchangeError::ProviderRefused(_) => Self::new(
+            ExchangeError::NotRenewable {
+                refusal: Refusal::RefreshTokenExpired | Refusal::NeedsReconnect,
+                reconnect_uri,
+            }
+            | ExchangeError::ProviderRefused { code: _, reconnect_uri } => Self::new(
                 ErrorCode::FederatedConnectionRefreshTokenFlowFailed,
                 "Refresh Token flow for the Federated Connection failed",
-            ),
+            )
+            .with_reconnect(reconnect_uri),
             ExchangeError::ConnectionRejected(_) => Self::new(
                 ErrorCode::TemporarilyUnavailable,
                 "The provider does not accept the connection's configuration.",

@@ -28,6 +28,26 @@ pub struct ConnectStartPage<'a> {
     pub leads_to: &'a [&'a str],
 }
 
+/// "Your account is connected again": where a reconnect ends, because no application waits.
+#[derive(Template)]
+#[template(path = "reconnected.html")]
+pub struct ReconnectedPage<'a> {
+    /// Language and tenant.
+    pub frame: Frame<'a>,
+}
+
+impl ReconnectedPage<'_> {
+    fn title(&self) -> String {
+        self.frame.title(&self.frame.messages.connect.done_title, false)
+    }
+}
+
+impl View for ReconnectedPage<'_> {
+    fn kind(&self) -> PageKind<'_> {
+        PageKind::Message
+    }
+}
+
 /// One of the two sides that a connection joins.
 pub struct Party<'a> {
     /// Its name.

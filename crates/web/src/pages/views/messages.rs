@@ -233,6 +233,8 @@ pub(super) struct Connect {
     pub(super) only_if_started: Phrase,
     pub(super) accept: Phrase,
     pub(super) deny: String,
+    pub(super) done_title: String,
+    pub(super) done: String,
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,203 @@
+//! Ends grants at their providers whose accounts were removed here: at once, and again until the
+//! provider acknowledges it or there is no hope, which the audit log then tells with the reason.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::{
+    FaultCode, Reply, RequestBody, RevocableTokens, TokenFault, read_revocation_reply,
+    revocation_request,
+};
+use futures_util::{StreamExt, stream};
+use model::log_event::LogEventKind;
+use protocol::time::Timestamp;
+use serde_json::json;
+use store::revocations::{self, Revocation};
+use store::{StoreError, tenants};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::audit::{Event, chain};
+use crate::context::Context;
+use crate::outbound::{CALL_TIMEOUT, OutboundError};
+use crate::provider_journey::{JourneyError, resolve_provider};
+use crate::tokensets;
+
+/// How often is looked for what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many are under way at once, of all connections.
+const AT_ONCE: usize = 4;
+/// How many a round looks at.
+const LOOK_AT: i64 = 100;
+/// The call, discovery before it, and the commit after it.
+const ATTEMPT: Duration = CALL_TIMEOUT.saturating_mul(3);
+/// The first wait after a failure; each further one is four times as long, up to the longest.
+const WAIT_FIRST: Duration = Duration::from_secs(5);
+const WAIT_LONGEST: Duration = Duration::from_hours(6);
+/// After so long a grant is given up.
+const GIVEN_UP_AFTER: Duration = Duration::from_hours(3 * 24);
+/// Whoever renewed a tokenset when its connection was removed is done after this long.
+const CONNECTION_KEPT: Duration = Duration::from_mins(5);
+
+/// Revokes what is due, until told to stop.
+pub async fn revoking(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        if let Err(error) = revoke_due(&app, app.now()).await {
+            tracing::warn!(%error, "grants could not be revoked");
+        }
+    }
+}
+
+/// One round. Answers how many grants were looked after.
+///
+/// # Errors
+/// If the database cannot say what is due.
+pub async fn revoke_due(app: &App, now: Timestamp) -> Result<usize, StoreError> {
+    let due = revocations::due(&mut app.store.read().await?, now, LOOK_AT).await?;
+    let count = due.len();
+    stream::iter(due)
+        .for_each_concurrent(AT_ONCE, |due| async move {
+            if let Err(error) = attempt(app, &due, now).await {
+                let account = &due.account_id;
+                tracing::warn!(%error, %account, "a grant could not be revoked");
+            }
+        })
+        .await;
+    if count > 0 {
+        let mut tx = app.store.write().await?;
+        revocations::forget_connections(&mut tx, now.saturating_sub(CONNECTION_KEPT)).await?;
+        tx.commit().await?;
+    }
+    Ok(count)
+}
+
+/// What came of an attempt.
+enum Outcome {
+    Revoked,
+    /// There is nothing that could be tried again.
+    Hopeless(String),
+    Later {
+        code: FaultCode,
+        retry_after: Option<Duration>,
+    },
+}
+
+impl Outcome {
+    fn later(code: &'static str) -> Self {
+        Self::Later { code: FaultCode::fixed(code), retry_after: None }
+    }
+}
+
+async fn attempt(app: &App, due: &Revocation, now: Timestamp) -> Result<(), StoreError> {
+    let mut tx = app.store.write().await?;
+    let is_ours = revocations::claim(&mut tx, due, now.saturating_add(ATTEMPT)).await?;
+    let tenant = tenants::find(&mut tx, &due.tenant).await?;
+    tx.commit().await?;
+    let (true, Some(context)) = (is_ours, tenant.and_then(Context::of_ourselves)) else {
+        return Ok(());
+    };
+    let outcome = ask(app, &context, due, now).await?;
+    let mut tx = app.store.write().await?;
+    let event = match outcome {
+        Outcome::Revoked => Some(Event::new(LogEventKind::GrantRevoked, &context)),
+        Outcome::Hopeless(why) => {
+            Some(Event::new(LogEventKind::GrantNotRevoked, &context).describe(why))
+        }
+        Outcome::Later { code, .. } if now.since(due.created_at) >= GIVEN_UP_AFTER => {
+            let why = format!("given up, the last time for {code}");
+            Some(Event::new(LogEventKind::GrantNotRevoked, &context).describe(why))
+        }
+        Outcome::Later { code: _, retry_after } => {
+            let wait = retry_after.unwrap_or_default().max(back_off(due.attempts));
+            revocations::postpone(&mut tx, due, now.saturating_add(wait)).await?;
+            None
+        }
+    };
+    if let Some(event) = event
+        && revocations::end(&mut tx, due).await?
+    {
+        event
+            .user_id(due.user_id.as_str())
+            .details(json!({
+                "connection_id": due.connection_id,
+                "connected_account": { "id": due.account_id, "idp_user_id": due.subject },
+                "attempts": due.attempts + 1,
+            }))
+            .write(app, &mut tx, &context, now)
+            .await?;
+    }
+    tx.commit().await
+}
+
+fn back_off(attempts: i64) -> Duration {
+    let exponent = u32::try_from(attempts).unwrap_or(u32::MAX).min(8);
+    WAIT_FIRST.saturating_mul(4_u32.pow(exponent)).min(WAIT_LONGEST)
+}
+
+async fn ask(
+    app: &App,
+    context: &Context,
+    due: &Revocation,
+    now: Timestamp,
+) -> Result<Outcome, StoreError> {
+    let tenant = context.tenant_id();
+    let mut read = app.store.read().await?;
+    // A provider ends every token that it gave this application for the person, not one of them.
+    if revocations::is_shared(&mut read, due).await? {
+        let why = "kept, because the same account of the provider is connected";
+        return Ok(Outcome::Hopeless(why.to_owned()));
+    }
+    let found = revocations::connection_of(&mut read, tenant, &due.connection_id).await?;
+    let Some(connection) = found else {
+        return Ok(Outcome::Hopeless("the connection does not exist any more".to_owned()));
+    };
+    let tokens = match app.keys.of(&mut read, tenant, now).await {
+        Ok(keys) => tokensets::open_departed(&keys, due),
+        Err(error) => Err(error.into()),
+    };
+    drop(read);
+    let tokens = match tokens {
+        Ok(tokens) => tokens,
+        Err(error) if error.is_passing() => return Ok(Outcome::later("database")),
+        Err(error) => return Ok(Outcome::Hopeless(chain(&error))),
+    };
+    let provider = match resolve_provider(app, context, &connection, now).await {
+        Ok(provider) => provider,
+        Err(JourneyError::Discovery(_)) => return Ok(Outcome::later("discovery")),
+        Err(JourneyError::Key(_)) => return Ok(Outcome::later("database")),
+        Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
+            return Ok(Outcome::Hopeless(chain(&error)));
+        }
+    };
+    let revocable = RevocableTokens {
+        access_token: Some(&tokens.access_token),
+        refresh_token: tokens.refresh_token.as_ref(),
+    };
+    let request = match revocation_request(&provider, revocable) {
+        Ok(request) => request,
+        Err(error) => return Ok(Outcome::Hopeless(chain(&error))),
+    };
+    let answer = match app.outbound.send(request.map(RequestBody::into_bytes)).await {
+        Ok(answer) => answer,
+        Err(OutboundError::Forbidden) => return Ok(Outcome::later("address_not_allowed")),
+        Err(OutboundError::TimedOut) => return Ok(Outcome::later("timeout")),
+        Err(OutboundError::Unreachable) => return Ok(Outcome::later("unreachable")),
+        Err(OutboundError::TooLong) => return Ok(Outcome::later("reply_too_large")),
+    };
+    let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
+    Ok(match read_revocation_reply(&provider, &reply) {
+        Ok(()) => Outcome::Revoked,
+        Err(TokenFault::Permanent { code }) => {
+            Outcome::Hopeless(format!("the provider refused: {code}"))
+        }
+        // Somebody may mend the connection's settings.
+        Err(TokenFault::ClientRejected { code }) => Outcome::Later { code, retry_after: None },
+        Err(TokenFault::Passing { code, retry_after, maybe_processed: _ }) => {
+            Outcome::Later { code, retry_after }
+        }
+    })
+}

@@ -1,0 +1,58 @@
+//! A browser follows a reconnect link, and comes back from the provider:
+//! [`engine::connect_account::reconnect`].
+
+use axum::extract::RawQuery;
+use axum::http::StatusCode;
+use axum::response::Response;
+use engine::connect_account::ConnectError;
+use engine::connect_account::reconnect::{self, Following, OTHER_ACCOUNT};
+use protocol::secret::Ticket;
+
+use super::render;
+use super::views::ReconnectedPage;
+use crate::forms;
+use crate::page::{After, Desk, redirect};
+use crate::page_error::PageError;
+use crate::page_paths::{LOGIN, with_state};
+use crate::visitor::Visitor;
+
+/// `GET /connected-accounts/reconnect`
+///
+/// From the login page a browser comes with the answer to a login as well, of which nobody here has use.
+pub(crate) async fn follow(desk: Desk, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
+    let outcome = go_on(&desk, &visitor, query.as_deref()).await;
+    visitor.answer(&desk.context().base, desk.finish(outcome))
+}
+
+async fn go_on(desk: &Desk, visitor: &Visitor, query: Option<&str>) -> Result<Response, PageError> {
+    let mut query = forms::query(query)?;
+    let ticket = query.take_secret("ticket").unwrap_or_else(|| Ticket::new(""));
+    // Whoever could not log in would be led in a circle.
+    if query.take("error").is_some() {
+        return Err(PageError::reconnect_refused("access_denied"));
+    }
+    let (app, context) = (&desk.app, desk.context());
+    match reconnect::follow(app, context, visitor.known(), &ticket, desk.now()).await {
+        Ok(Following::Depart(url)) => redirect(After::Get, url.as_str()),
+        Ok(Following::LogIn(state)) => redirect(After::Get, &with_state(LOGIN, &state)),
+        Err(error) => Err(PageError::connecting(&error, "")),
+    }
+}
+
+/// `GET /connected-accounts/reconnected`
+pub(crate) async fn done(desk: Desk, RawQuery(query): RawQuery) -> Response {
+    let outcome = tell(&desk, query.as_deref());
+    desk.finish(outcome)
+}
+
+fn tell(desk: &Desk, query: Option<&str>) -> Result<Response, PageError> {
+    match forms::query(query)?.take("error") {
+        None => Ok(render::page(StatusCode::OK, &ReconnectedPage { frame: desk.frame(&[]) })),
+        Some(code) if code == OTHER_ACCOUNT => {
+            let error = ConnectError::Mismatch("another account of the provider");
+            let why = "Choose the account at the provider that was connected before.";
+            Err(PageError::connecting(&error, "").explained(why))
+        }
+        Some(code) => Err(PageError::reconnect_refused(&code)),
+    }
+}
