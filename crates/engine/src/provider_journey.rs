@@ -234,9 +234,9 @@ async fn redeem(
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let code = read_callback(&provider, pairs)?;
     let task = {
-        let app = Arc::clone(app);
+        let (app, tenant) = (Arc::clone(app), context.tenant_id().clone());
         async move {
-            let redeemed = redemption::redeem(&app, &provider, luggage, &code, now).await;
+            let redeemed = redemption::redeem(&app, &tenant, &provider, luggage, &code, now).await;
             redeemed.map(|redeemed| (stored.connection, provider, redeemed))
         }
     };
