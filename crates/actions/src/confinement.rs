@@ -33,7 +33,8 @@ pub(crate) enum ConfinementError {
 
 /// Gives up everything but computing and the two pipes; there is no way back.
 pub(crate) fn confine() -> Result<(), ConfinementError> {
-    // A worker that cannot be interrupted must not outlive a server that was killed.
+    // A worker that cannot be interrupted must not outlive a server that was killed. What counts as
+    // the server's end is that of the thread which started the worker: the runtime's live as long.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let none = Rlimit { current: Some(0), maximum: Some(0) };
@@ -55,23 +56,24 @@ fn occupied_bytes() -> io::Result<u64> {
     Ok(pages.saturating_mul(rustix::param::page_size() as u64))
 }
 
-/// Lets through the system calls of memory, of the clock and of the end, and the two pipes. Any other
-/// fails as if it were forbidden: the C library asks for the time zone, and does without.
+/// Lets through the system calls of memory, of the clock and of the end, and the two pipes. A file that
+/// was left open for the server to inherit can be neither read nor mapped. Any other call fails as if it
+/// were forbidden: the C library asks for the time zone, and does without.
 fn filter() -> Result<BpfProgram, BackendError> {
+    use SeccompCmpOp::{Eq, MaskedEq};
+
     const INPUT: u64 = 0;
     const OUTPUT: u64 = 1;
-    let always = Vec::new;
-    let if_argument = |index, operator, value| {
-        let condition = SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, value)?;
-        Ok::<_, BackendError>(vec![SeccompRule::new(vec![condition])?])
-    };
     let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
-    let not_executable = || if_argument(2, SeccompCmpOp::MaskedEq(executable), 0);
+    let anonymous = u64::from(libc::MAP_ANONYMOUS.unsigned_abs());
     let rules = BTreeMap::from([
-        (libc::SYS_read, if_argument(0, SeccompCmpOp::Eq, INPUT)?),
-        (libc::SYS_write, if_argument(0, SeccompCmpOp::Eq, OUTPUT)?),
-        (libc::SYS_mmap, not_executable()?),
-        (libc::SYS_mprotect, not_executable()?),
+        (libc::SYS_read, given([(0, Eq, INPUT)])?),
+        (libc::SYS_write, given([(0, Eq, OUTPUT)])?),
+        (
+            libc::SYS_mmap,
+            given([(2, MaskedEq(executable), 0), (3, MaskedEq(anonymous), anonymous)])?,
+        ),
+        (libc::SYS_mprotect, given([(2, MaskedEq(executable), 0)])?),
         (libc::SYS_mremap, always()),
         (libc::SYS_munmap, always()),
         (libc::SYS_madvise, always()),
@@ -89,4 +91,20 @@ fn filter() -> Result<BpfProgram, BackendError> {
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
     SeccompFilter::new(rules, refused, SeccompAction::Allow, architecture)?.try_into()
+}
+
+/// If all of these hold of arguments, by their place.
+fn given<const N: usize>(
+    conditions: [(u8, SeccompCmpOp, u64); N],
+) -> Result<Vec<SeccompRule>, BackendError> {
+    let condition = |(place, operator, value)| {
+        SeccompCondition::new(place, SeccompCmpArgLen::Dword, operator, value)
+    };
+    let conditions = conditions.into_iter().map(condition).collect::<Result<_, _>>()?;
+    Ok(vec![SeccompRule::new(conditions)?])
+}
+
+/// Whatever the arguments.
+fn always() -> Vec<SeccompRule> {
+    Vec::new()
 }

@@ -1,6 +1,6 @@
 //! What a script is called with.
 
-use protocol::secret::{ProviderAccessToken, ProviderIdToken};
+use protocol::secret::{ProviderAccessToken, ProviderIdToken, Secret};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -40,8 +40,10 @@ impl FetchUserProfile<'_> {
     /// What must not be in a log or a profile.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         let mut found = vec![self.access_token.expose()];
-        found.extend(self.id_token.map(|token| token.expose()));
+        found.extend(self.id_token.map(Secret::expose));
         self.others.iter().for_each(|(name, value)| collect(name, value, &mut found));
+        // Nothing is everywhere.
+        found.retain(|secret| !secret.is_empty());
         found
     }
 }
@@ -66,7 +68,6 @@ fn collect<'a>(name: &str, value: &'a Value, found: &mut Vec<&'a str>) {
 
 #[cfg(test)]
 mod tests {
-    use protocol::secret::Secret;
     use serde_json::json;
 
     use super::*;

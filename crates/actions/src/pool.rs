@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::event::FetchUserProfile;
 use crate::http::{HttpAnswer, HttpRequest};
 use crate::limits::{
-    ANSWER_BODY_BYTES_MAX, CALLS_MAX, KILLED_AFTER, QUEUE_TIME_MAX, RUN_TIME_MAX, WORKERS_MAX,
-    WORKERS_MIN,
+    ANSWER_BODY_BYTES_MAX, CALLS_MAX, KILLED_AFTER, QUEUE_TIME_MAX, RUN_TIME_MAX, SCRIPT_BYTES_MAX,
+    WORKERS_MAX, WORKERS_MIN,
 };
 use crate::outcome::{ActionError, ScriptFault, answer_too_long, presentable};
 use crate::process::{Program, Worker};
@@ -61,7 +61,7 @@ impl Pool {
 
     /// Whether a script is a function; it is not called.
     pub async fn check(&self, tenant: &str, script: &str) -> Result<(), ActionError> {
-        let message = ToWorker::Check { script: script.into() };
+        let message = ToWorker::Check { script: bounded_script(script)?.into() };
         let no_calls = async |_| Err("a check makes no requests".to_owned());
         self.work(tenant, message, no_calls).await.map_err(|error| tidied(error, &[]))?;
         Ok(())
@@ -80,7 +80,8 @@ impl Pool {
         C: Future<Output = Result<HttpAnswer, String>>,
     {
         let (arguments, secrets) = (event.arguments(), event.secrets());
-        let message = ToWorker::Run { script: script.into(), arguments: arguments.as_str().into() };
+        let script = bounded_script(script)?.into();
+        let message = ToWorker::Run { script, arguments: arguments.as_str().into() };
         let result = self.work(tenant, message, call).await;
         let result = result.map_err(|error| tidied(error, &secrets))?;
         if secrets.iter().any(|secret| result.contains(secret)) {
@@ -113,10 +114,9 @@ impl Pool {
 
     /// Waits for a worker to be free, and for this tenant.
     async fn turn(&self, tenant: &str) -> Result<Turn, ActionError> {
-        let closed = |_| ActionError::Busy;
-        // The share first: who waits for that holds up nobody else.
-        let share = self.share(tenant).acquire_owned().await.map_err(closed)?;
-        let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(closed)?;
+        // The share first: who waits for that holds up nobody else. Neither is ever closed.
+        let share = self.share(tenant).acquire_owned().await.or(Err(ActionError::Busy))?;
+        let worker = Arc::clone(&self.workers).acquire_owned().await.or(Err(ActionError::Busy))?;
         Ok(Turn { _share: share, _worker: worker })
     }
 
@@ -186,6 +186,10 @@ where
         let (id, outcome) = answered.ok_or(ActionError::Broken)?;
         message = ToWorker::Answer { id, outcome };
     }
+}
+
+fn bounded_script(script: &str) -> Result<&str, ScriptFault> {
+    if script.len() <= SCRIPT_BYTES_MAX { Ok(script) } else { Err(ScriptFault::ScriptTooLong) }
 }
 
 fn bounded(answer: HttpAnswer) -> Result<HttpAnswer, String> {

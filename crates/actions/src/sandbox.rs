@@ -19,7 +19,7 @@ use rquickjs::{CaughtError, Context, Ctx, Error, Exception, Function, Object, Ru
 use crate::HttpAnswer;
 use crate::limits::{
     CALLS_MAX, COMPUTING_TIME_MAX, HEAP_BYTES_MAX, REQUEST_BODY_BYTES_MAX, RESULT_BYTES_MAX,
-    SCRIPT_BYTES_MAX, STACK_BYTES_MAX,
+    STACK_BYTES_MAX,
 };
 use crate::outcome::ScriptFault;
 use crate::wire::Call;
@@ -150,9 +150,6 @@ impl Engine {
 
     /// Evaluates a script. One that is a function does nothing by that.
     fn load<'js>(&self, ctx: &Ctx<'js>, script: &str) -> Result<Function<'js>, ScriptFault> {
-        if script.len() > SCRIPT_BYTES_MAX {
-            return Err(ScriptFault::ScriptTooLong);
-        }
         // On the same line, so that lines keep their numbers; the end may be a comment.
         let expression = format!("({}\n)", script.trim_end().trim_end_matches(';'));
         let mut options = EvalOptions::default();
@@ -162,9 +159,10 @@ impl Engine {
             Ok(value) => value,
             Err(error) => {
                 let caught = CaughtError::from_error(ctx, error);
-                return Err(match is_syntax_error(&caught) {
-                    true => ScriptFault::Syntax(located(&caught)),
-                    false => self.fault(&caught),
+                return Err(if is_syntax_error(&caught) {
+                    ScriptFault::Syntax(located(&caught))
+                } else {
+                    self.fault(&caught)
                 });
             }
         };
@@ -267,6 +265,9 @@ fn describe(reason: &Value<'_>) -> String {
     if let Some(exception) = reason.as_exception() {
         return described(exception);
     }
+    if reason.is_null() {
+        return "null was thrown, as the engine does when it has no memory left".to_owned();
+    }
     match reason.as_string().map(rquickjs::String::to_string) {
         Some(Ok(text)) => bounded(text),
         Some(Err(_)) | None => "something that is not an error was thrown".to_owned(),
@@ -282,3 +283,6 @@ fn bounded(message: String) -> String {
 fn out_of_memory(error: &Error) -> ScriptFault {
     ScriptFault::Failed(format!("the script engine failed: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! A133: scripts that do what scripts should not.
 
-mod confinement;
 mod escapes;
 mod exhaustion;
 mod profiles;
