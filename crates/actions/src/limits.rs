@@ -42,7 +42,9 @@ pub(crate) const MESSAGE_CHARS_MAX: usize = 300;
 /// character of which may be escaped.
 pub(crate) const FRAME_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// There are no more workers.
-pub(crate) const WORKERS_MAX: usize = 16;
-/// There are no fewer; a worker mostly waits for answers.
-pub(crate) const WORKERS_MIN: usize = 4;
+/// How many workers there are for each core: a script mostly waits for answers.
+pub(crate) const WORKERS_PER_CORE: usize = 4;
+/// There are no fewer workers in all.
+pub(crate) const WORKERS_MIN: usize = 8;
+/// There are no more.
+pub(crate) const WORKERS_MAX: usize = 32;

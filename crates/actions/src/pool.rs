@@ -15,7 +15,7 @@ use crate::event::FetchUserProfile;
 use crate::http::{HttpAnswer, HttpRequest};
 use crate::limits::{
     ANSWER_BODY_BYTES_MAX, CALLS_MAX, KILLED_AFTER, QUEUE_TIME_MAX, RUN_TIME_MAX, SCRIPT_BYTES_MAX,
-    WORKERS_MAX, WORKERS_MIN,
+    WORKERS_MAX, WORKERS_MIN, WORKERS_PER_CORE,
 };
 use crate::outcome::{ActionError, ScriptFault, answer_too_long, presentable};
 use crate::process::{Program, Worker};
@@ -46,10 +46,10 @@ struct Turn {
 }
 
 impl Pool {
-    /// A pool of workers of a program, two for each core.
+    /// A pool of workers of a program.
     pub fn new(program: Program) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let workers_max = (2 * cores).clamp(WORKERS_MIN, WORKERS_MAX);
+        let workers_max = (WORKERS_PER_CORE * cores).clamp(WORKERS_MIN, WORKERS_MAX);
         Self {
             program,
             workers: Arc::new(Semaphore::new(workers_max)),
