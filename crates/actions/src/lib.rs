@@ -34,7 +34,7 @@ pub mod worker;
 
 pub use event::FetchUserProfile;
 pub use http::{HttpAnswer, HttpRequest};
-pub use limits::{ANSWER_BODY_BYTES_MAX, CALLS_MAX, RUN_TIME_MAX, SCRIPT_BYTES_MAX};
+pub use limits::{CALLS_MAX, SCRIPT_BYTES_MAX};
 pub use outcome::{ActionError, ScriptFault};
 pub use pool::Pool;
 pub use process::Program;

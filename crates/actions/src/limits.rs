@@ -22,7 +22,7 @@ pub(crate) const COMPUTING_TIME_MAX: Duration = Duration::from_millis(500);
 /// After so much computing the worker is killed: it cannot be interrupted.
 pub(crate) const KILLED_AFTER: Duration = Duration::from_millis(1500);
 /// A run takes no longer, waiting for answers included.
-pub const RUN_TIME_MAX: Duration = Duration::from_secs(15);
+pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(15);
 /// A run does not wait longer for a worker.
 pub(crate) const QUEUE_TIME_MAX: Duration = Duration::from_secs(5);
 /// A worker is ready no later.
@@ -33,7 +33,7 @@ pub const CALLS_MAX: usize = 10;
 /// The body of a request is no longer, in bytes.
 pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 64 * 1024;
 /// The body of an answer is no longer, in bytes.
-pub const ANSWER_BODY_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const ANSWER_BODY_BYTES_MAX: usize = 256 * 1024;
 /// The result of a script is no longer, in bytes of JSON.
 pub(crate) const RESULT_BYTES_MAX: usize = 64 * 1024;
 /// The message of a failure is no longer, in characters.
