@@ -1,10 +1,12 @@
-//! How many exchanges a second, beside a bare handler of the same HTTP stack in the same run.
+//! How many exchanges a second, beside a bare handler of the same HTTP stack in the same run; and how
+//! long scripts take (`actions.rs`).
 //!
 //! Both servers are processes of their own on loopback and are asked by the same load generator, one
 //! after the other, several rounds in turn. On a small shared machine absolute numbers mean little;
 //! the ratio is what to compare.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark answers by printing")]
 
+mod actions;
 mod bare;
 mod load;
 mod server;
@@ -24,7 +26,8 @@ async fn main() -> ExitCode {
     let outcome = match (arguments.next().as_deref(), arguments.next()) {
         (Some("bare"), Some(port)) => bare::serve(&port).await,
         (Some("exchange"), Some(strongroom)) => exchange(&strongroom).await,
-        _ => Err("usage: benches exchange PATH_OF_STRONGROOM".into()),
+        (Some("actions"), Some(strongroom)) => actions::measure(&strongroom).await,
+        _ => Err("usage: benches exchange|actions PATH_OF_STRONGROOM".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -70,6 +70,8 @@ impl fmt::Debug for ProviderAccount {
 pub struct AccountReplies<'a> {
     /// The ID token, verified.
     pub id_token: Option<&'a ProviderIdentity>,
+    /// What the connection's script told, in the place of a reply.
+    pub script: Option<&'a Map<String, Value>>,
     /// The reply to [`userinfo_request`](crate::userinfo_request).
     pub userinfo: Option<Reply<'a>>,
     /// The reply to [`emails_request`](crate::emails_request).
@@ -122,7 +124,10 @@ pub fn read_account(
         Some(_) if !provider.spec.account.id_token => None,
         Some(_) | None => vouched,
     };
-    let userinfo = replies.userinfo.as_ref().map(userinfo_members).transpose()?;
+    let userinfo = match replies.script {
+        Some(profile) => Some(profile.clone()),
+        None => replies.userinfo.as_ref().map(userinfo_members).transpose()?,
+    };
     let listed = replies.emails.as_ref().and_then(|reply| listed_email(provider, reply));
     assemble(provider, vouched, userinfo, listed)
 }

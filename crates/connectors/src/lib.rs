@@ -9,7 +9,7 @@
 //! 2. [`authorize_url`]: where the browser goes. [`read_callback`]: what it
 //!    brings back.
 //! 3. [`code_request`], [`refresh_request`] → [`read_token_reply`].
-//! 4. [`userinfo_request`], [`emails_request`] → [`read_account`].
+//! 4. [`userinfo_request`], [`emails_request`], or the connection's own script → [`read_account`].
 //! 5. [`revocation_request`] → [`read_revocation_reply`].
 //!
 //! What is peculiar to a provider stands in `catalogue/<strategy>.toml`, with
@@ -56,6 +56,7 @@ pub use parameters::UpstreamParameter;
 pub use provider::{ClientAuth, Endpoints, Pkce, Provider};
 pub use reply::{REPLY_BYTES_MAX, Reply};
 pub use request::{ProviderRequest, RequestBody, RequestError};
+pub use resolve::TRANSPORT_HEADERS;
 pub use revocation::{RevocableTokens, read_revocation_reply, revocation_request};
 pub use spec::{RefreshSpec, Rotation, Spec};
 pub use token_call::{code_request, emails_request, refresh_request, userinfo_request};

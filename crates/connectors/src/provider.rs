@@ -45,6 +45,8 @@ pub struct Provider {
     /// What stands between scopes once a request brings its own.
     pub(crate) added_separator: RequestSeparator,
     pub(crate) names_issuer_in_response: bool,
+    /// The script that tells the profile, in JavaScript; the userinfo endpoint is then not asked.
+    pub fetch_user_profile: Option<String>,
     /// Sent to the token endpoint. Marked sensitive: one may be `Authorization`.
     pub(crate) custom_headers: Vec<(HeaderName, HeaderValue)>,
     /// Account attribute → member of the provider's profile.

@@ -19,11 +19,10 @@ use crate::provider::{ClientAuth, Endpoints, Pkce, Provider};
 use crate::scopes;
 use crate::spec::{ClientAuthRule, PkceRule, RequestSeparator, Spec};
 
-/// Headers that belong to the message or the connection and not to a caller.
-const RESERVED_HEADERS: [HeaderName; 8] = [
+/// Headers that belong to the connection and not to a caller.
+pub const TRANSPORT_HEADERS: [HeaderName; 7] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
     header::HOST,
     header::TE,
     header::TRAILER,
@@ -75,6 +74,11 @@ impl Provider {
             fields_map: fields_map(options)?,
             attribute_map: if spec.account.id_token {
                 attribute_map::configured(options)?
+            } else {
+                None
+            },
+            fetch_user_profile: if spec.account.script {
+                fetch_user_profile(options)?
             } else {
                 None
             },
@@ -275,7 +279,8 @@ fn custom_headers(options: Options<'_>) -> Result<Vec<(HeaderName, HeaderValue)>
         else {
             return Err(malformed(&option(), "an HTTP header"));
         };
-        if RESERVED_HEADERS.contains(&parsed_name) {
+        // The body is ours, and so is what it is called.
+        if TRANSPORT_HEADERS.contains(&parsed_name) || parsed_name == header::CONTENT_TYPE {
             let parameter = name.to_owned();
             return Err(OptionsError::Reserved { option: "customHeaders", parameter });
         }
@@ -288,6 +293,27 @@ fn custom_headers(options: Options<'_>) -> Result<Vec<(HeaderName, HeaderValue)>
 fn fields_map(options: Options<'_>) -> Result<BTreeMap<String, String>, OptionsError> {
     let fields = options.strings_by_name("fieldsMap")?;
     Ok(fields.into_iter().map(|(name, member)| (name.to_owned(), member.to_owned())).collect())
+}
+
+/// The script that asks for a profile in the userinfo endpoint's place.
+fn fetch_user_profile(options: Options<'_>) -> Result<Option<String>, OptionsError> {
+    let mut script = None;
+    for (name, value) in options.object("scripts")? {
+        match (name, value) {
+            (_, Value::Null) => {}
+            ("fetchUserProfile", Value::String(text)) => script = Some(text.clone()),
+            ("fetchUserProfile", _) => {
+                return Err(malformed("scripts.fetchUserProfile", "a string"));
+            }
+            (other, _) => {
+                return Err(OptionsError::Unsupported {
+                    option: "scripts",
+                    value: other.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(script.filter(|script| !script.trim().is_empty()))
 }
 
 #[cfg(test)]

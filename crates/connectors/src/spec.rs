@@ -300,6 +300,9 @@ pub(crate) struct RevocationSpec {
 pub(crate) struct AccountSpec {
     /// Whether an ID token vouches for the account.
     pub id_token: bool,
+    /// Whether a script of the connection may tell the profile.
+    #[serde(default)]
+    pub script: bool,
     pub subject: Vec<String>,
     #[serde(default = "standard::email")]
     pub email: Vec<String>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actions::Pool;
 use connectors::Catalogue;
 use model::ids::TenantId;
 use model::tenant::Tenant;
@@ -38,6 +39,8 @@ pub struct App {
     pub outbound: Outbound,
     /// What is known of providers.
     pub catalogue: Catalogue,
+    /// Where the scripts of tenants run.
+    pub actions: Pool,
     /// The keys of the tenants.
     pub keys: Keys,
     /// Hashes passwords, a few at a time.
@@ -69,6 +72,8 @@ pub struct Parts {
     pub outbound: Outbound,
     /// What is known of providers.
     pub catalogue: Catalogue,
+    /// Where the scripts of tenants run.
+    pub actions: Pool,
     /// Where renewed tokensets wait when the database is gone.
     pub journal: Journal,
 }
@@ -77,7 +82,7 @@ impl App {
     /// Puts the parts together; checks the key-encryption key before anything else, and brings into the
     /// database what an earlier process could not.
     pub async fn new(parts: Parts) -> Result<Arc<Self>, KeyError> {
-        let Parts { store, keks, clock, entropy, outbound, catalogue, journal } = parts;
+        let Parts { store, keks, clock, entropy, outbound, catalogue, actions, journal } = parts;
         let keys = Keys::unlock(&store, keks, &*entropy, clock.now()).await?;
         let node = journal.node().map_or_else(|| entropy.uuid(), str::to_owned);
         let app = Arc::new(Self {
@@ -86,6 +91,7 @@ impl App {
             entropy,
             outbound,
             catalogue,
+            actions,
             keys,
             passwords: PasswordHashing::new(),
             journal,

@@ -6,6 +6,7 @@
 mod change;
 mod options;
 
+use actions::ActionError;
 use model::connection::{Connection, Strategy};
 use model::ids::{ClientId, ConnectionId};
 use model::log_event::LogEventKind;
@@ -51,6 +52,9 @@ pub enum ConnectionError {
     /// The provider does not describe itself where it should.
     #[error("discovery failed: {0}")]
     Discovery(#[from] DiscoveryError),
+    /// A script cannot be checked at present.
+    #[error("the script cannot be checked: {0}")]
+    Script(#[source] ActionError),
     /// The database or a key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -67,6 +71,7 @@ impl From<OptionsRefused> for ConnectionError {
         match error {
             OptionsRefused::Invalid(invalid) => Self::Invalid(invalid),
             OptionsRefused::Discovery(error) => Self::Discovery(error),
+            OptionsRefused::Script(error) => Self::Script(error),
         }
     }
 }
@@ -89,7 +94,7 @@ pub async fn create(
         Change::Set(given) => given,
         Change::Keep | Change::Clear => Map::new(),
     };
-    change.options = Change::Set(options::complete(app, &strategy, given).await?);
+    change.options = Change::Set(options::complete(app, context, &strategy, given).await?);
     let clients = std::mem::take(&mut change.enabled_clients);
     let mut connection = change::initial(app.entropy.id("con_", 16), name, strategy);
     change.apply(&mut connection);
@@ -125,7 +130,7 @@ pub async fn update(
     let replaces_options = !change.options.is_keep();
     if let Change::Set(given) = change.options {
         // Reads from the network, so it comes before the transaction; the strategy never changes.
-        change.options = Change::Set(options::complete(app, &strategy, given).await?);
+        change.options = Change::Set(options::complete(app, context, &strategy, given).await?);
     }
     let keys = app.tenant_keys(tenant, now).await?;
     let details = json!({ "changed": change.names() });

@@ -46,6 +46,7 @@ pub mod origins;
 pub mod outbound;
 pub mod passwords;
 mod pending;
+mod profile_script;
 pub mod provider_documents;
 pub mod provider_journey;
 pub mod provider_login;

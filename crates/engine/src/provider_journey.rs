@@ -6,8 +6,8 @@
 //! 3. [`arrive`] consumes the row. Whatever is wrong with the answer is found before its code is
 //!    spent: another browser, another issuer (RFC 9207), an error, a repeated parameter, and that
 //!    nobody waits for it any more.
-//! 4. It redeems the code, verifies the ID token, reads the account, and says what the journey was
-//!    for. What comes of that is for whoever sent the browser.
+//! 4. It redeems the code, verifies the ID token, reads the account or lets the connection's script
+//!    tell it, and says what the journey was for. What comes of that is for whoever sent the browser.
 
 mod fault;
 mod luggage;
@@ -234,9 +234,9 @@ async fn redeem(
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let code = read_callback(&provider, pairs)?;
     let task = {
-        let app = Arc::clone(app);
+        let (app, tenant) = (Arc::clone(app), context.tenant_id().clone());
         async move {
-            let redeemed = redemption::redeem(&app, &provider, luggage, &code, now).await;
+            let redeemed = redemption::redeem(&app, &tenant, &provider, luggage, &code, now).await;
             redeemed.map(|redeemed| (stored.connection, provider, redeemed))
         }
     };

@@ -49,6 +49,8 @@ pub(crate) enum Failure {
     TlsFiles(#[from] TlsFilesError),
     #[error("the client for outbound calls cannot be set up")]
     Outbound(#[source] reqwest::Error),
+    #[error("this program cannot be found, to run scripts in")]
+    Program(#[source] io::Error),
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     #[error(transparent)]
@@ -117,6 +119,7 @@ impl Failure {
             | Self::Signals(_)
             | Self::Output(_)
             | Self::Outbound(_)
+            | Self::Program(_)
             | Self::Catalogue(_)
             | Self::Translation(_)
             | Self::Emulator(_)

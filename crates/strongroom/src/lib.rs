@@ -27,9 +27,14 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, exit};
+use crate::wiring::ACTIONS_WORKER;
 
 /// The command line, from parsing to the exit code.
 pub fn main() -> ExitCode {
+    // No command for people, and before there is a second thread.
+    if std::env::args_os().nth(1).is_some_and(|first| first == ACTIONS_WORKER) {
+        return actions::worker::main();
+    }
     let Cli { command } = Cli::parse();
     logging::start(command.log_format());
     hardening::forbid_inspection();

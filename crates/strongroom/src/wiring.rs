@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use actions::{Pool, Program};
 use connectors::Catalogue;
 use engine::app::{App, Parts};
 use engine::clock::Clock;
@@ -20,6 +21,9 @@ use web::listen::{self, Limits};
 
 use crate::failure::Failure;
 
+/// The argument that makes this binary a worker for scripts.
+pub(crate) const ACTIONS_WORKER: &str = "actions-worker";
+
 /// The application over a database.
 pub(crate) async fn app(
     store: Database,
@@ -33,7 +37,9 @@ pub(crate) async fn app(
     let catalogue = Catalogue::embedded()?;
     let journal = Journal::open(journal, &*entropy)
         .map_err(|source| Failure::Journal { folder: journal.to_owned(), source })?;
-    Ok(App::new(Parts { store, keks, clock, entropy, outbound, catalogue, journal }).await?)
+    let actions = Pool::new(Program::this(ACTIONS_WORKER).map_err(Failure::Program)?);
+    let parts = Parts { store, keks, clock, entropy, outbound, catalogue, actions, journal };
+    Ok(App::new(parts).await?)
 }
 
 /// The listeners that serve an application.

@@ -59,7 +59,7 @@ pub use front::Front;
 pub use html::{Form, Submit};
 pub use login::{Application, Attempt, Login, Tokens};
 pub use receiver::{Received, Receiver};
-pub use server::{Builder, DatabaseLock, TestServer};
+pub use server::{Builder, DatabaseLock, TestServer, actions_worker};
 pub use strongroom::seed::{
     CALENDAR_CONNECTION, Credentials, DATABASE_CONNECTION, RESOURCE_SERVER, Seeded, SeededPerson,
 };

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actions::{Pool, Program};
 use engine::app::{App, Parts};
 use engine::clock::Clock;
 use engine::journal::Journal;
@@ -109,6 +110,7 @@ impl Builder {
             entropy: Arc::<SeededEntropy>::clone(&entropy),
             outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),
+            actions: Pool::new(actions_worker()),
             journal: Journal::open(journal.path(), &*entropy).unwrap(),
         })
         .await
@@ -226,6 +228,7 @@ impl TestServer {
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),
+            actions: Pool::new(actions_worker()),
             journal: Journal::open(journal, &**entropy).unwrap(),
         });
         app.await.unwrap()
@@ -280,6 +283,11 @@ pub(crate) async fn signing_material() -> SigningMaterial {
     static MATERIAL: OnceCell<SigningMaterial> = OnceCell::const_new();
     let material = MATERIAL.get_or_init(async || SigningMaterial::generate().await.unwrap());
     material.await.clone()
+}
+
+/// What scripts run in. Cargo builds it before the tests of this package and says where it is.
+pub fn actions_worker() -> Program {
+    Program::new(std::env::var_os("CARGO_BIN_EXE_actions-worker").unwrap_or_default(), &[])
 }
 
 /// Two hosts for the main tenant, one for another.

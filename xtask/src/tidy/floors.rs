@@ -24,6 +24,7 @@ const HOUSE: &[Room] = &[
     Room { name: "model",      floor: Some(1), below: 1, beside: &[], never: NO_OUTSIDE_WORLD },
     Room { name: "vault",      floor: Some(2), below: 2, beside: &[], never: NO_OUTSIDE_WORLD },
     Room { name: "connectors", floor: Some(2), below: 2, beside: &[], never: NO_OUTSIDE_WORLD },
+    Room { name: "actions",    floor: Some(2), below: 1, beside: &[], never: NO_NETWORK },
     Room { name: "store",      floor: Some(3), below: 3, beside: &[], never: NO_HTTP },
     Room { name: "engine",     floor: Some(4), below: 4, beside: &[], never: NO_PAGES_NO_SQL },
     Room { name: "web",        floor: Some(5), below: 5, beside: &[], never: NO_SQL },
@@ -49,6 +50,17 @@ const NO_OUTSIDE_WORLD: &[&str] = &[
     "tokio-postgres",
     "tokio-util",
     "uuid",
+];
+/// Scripts have no way out but by whoever runs them.
+const NO_NETWORK: &[&str] = &[
+    "axum",
+    "deadpool-postgres",
+    "http",
+    "hyper",
+    "hyper-util",
+    "reqwest",
+    "rusqlite",
+    "tokio-postgres",
 ];
 const NO_HTTP: &[&str] = &["axum", "http", "hyper", "hyper-util", "reqwest", "tower-http"];
 const NO_PAGES_NO_SQL: &[&str] =
@@ -144,6 +156,8 @@ mod tests {
             ("vault", "model"),
             ("store", "vault"),
             ("store", "connectors"),
+            ("actions", "protocol"),
+            ("engine", "actions"),
             ("engine", "store"),
             ("web", "engine"),
             ("strongroom", "web"),
@@ -163,6 +177,8 @@ mod tests {
             ("protocol", "model"),
             ("vault", "connectors"),
             ("connectors", "vault"),
+            ("actions", "model"),
+            ("actions", "store"),
             ("store", "engine"),
             ("engine", "web"),
             ("web", "strongroom"),

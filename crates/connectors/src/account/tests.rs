@@ -28,6 +28,7 @@ fn read(provider: &Provider, given: &Given) -> Result<ProviderAccount, AccountFa
     let identity = given.id_token.as_ref().map(identity);
     let replies = AccountReplies {
         id_token: identity.as_ref(),
+        script: None,
         userinfo: given.userinfo.as_ref().map(reply),
         emails: given.emails.as_ref().map(reply),
     };

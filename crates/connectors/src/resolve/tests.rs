@@ -57,6 +57,32 @@ fn an_openid_provider_comes_from_discovery_or_options() {
     assert_eq!(fresh.unwrap().endpoints.issuer.as_deref(), Some("https://new.example"));
 }
 
+/// Only where the catalogue says that nobody knows better than the operator what answers mean.
+#[test]
+fn a_script_is_taken_from_custom_providers() {
+    let custom = |scripts: Value| {
+        json!({
+            "authorizationURL": "https://s.test/a", "tokenURL": "https://s.test/t",
+            "scripts": scripts,
+        })
+    };
+    let script = |strategy: &str, options: &Value| provider(strategy, options).fetch_user_profile;
+    let given = custom(json!({"fetchUserProfile": "() => {}", "getLogoutUrl": null}));
+    assert_eq!(script("oauth2", &given).as_deref(), Some("() => {}"));
+    assert_eq!(script("github", &given), None);
+    for nothing in [json!(null), json!({}), json!({"fetchUserProfile": " "})] {
+        assert_eq!(script("oauth2", &custom(nothing)), None);
+    }
+    assert_eq!(
+        refused("oauth2", &custom(json!({"fetchUserProfile": ["() => {}"]}))),
+        "options.scripts.fetchUserProfile is not a string"
+    );
+    assert_eq!(
+        refused("oauth2", &custom(json!({"getLogoutUrl": "() => {}"}))),
+        "options.scripts: \"getLogoutUrl\" is not supported"
+    );
+}
+
 #[test]
 fn an_incomplete_connection_says_what_is_missing() {
     let check = |strategy: &str, options: Value, expected: &str| {

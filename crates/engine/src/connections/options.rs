@@ -1,6 +1,7 @@
 //! The options of a connection: checked and completed.
 
-use connectors::{MetadataError, OptionsError, Provider, Reply, read_metadata};
+use actions::ActionError;
+use connectors::{Endpoint, MetadataError, OptionsError, Provider, Reply, read_metadata};
 use http::{Request, header};
 use model::connection::{Connection, Strategy};
 use protocol::secret::ClientSecret;
@@ -9,6 +10,7 @@ use url::Url;
 
 use crate::app::App;
 use crate::connection_secret::CLIENT_SECRET;
+use crate::context::Context;
 use crate::invalid::Invalid;
 use crate::outbound::{Outbound, OutboundError};
 
@@ -39,11 +41,14 @@ pub(super) enum OptionsRefused {
     Invalid(#[from] Invalid),
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
+    #[error(transparent)]
+    Script(#[from] ActionError),
 }
 
 /// Checks options, and adds the provider's own description where they name a place to read it.
 pub(super) async fn complete(
     app: &App,
+    context: &Context,
     strategy: &Strategy,
     mut options: Map<String, Value>,
 ) -> Result<Map<String, Value>, OptionsRefused> {
@@ -61,8 +66,22 @@ pub(super) async fn complete(
             options.insert(METADATA.to_owned(), document);
         }
     }
-    check_provider(app, name, &options)?;
+    let provider = check_provider(app, name, &options)?;
+    if let Some(script) = provider.and_then(|provider| provider.fetch_user_profile) {
+        check_script(app, context, &script).await?;
+    }
     Ok(options)
+}
+
+/// Whether a script is one; what it does shows when it runs.
+async fn check_script(app: &App, context: &Context, script: &str) -> Result<(), OptionsRefused> {
+    match app.actions.check(context.tenant_id().as_str(), script).await {
+        Ok(()) => Ok(()),
+        Err(ActionError::Script(fault)) => {
+            Err(Invalid::new("options.scripts.fetchUserProfile", fault.to_string()).into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -80,8 +99,12 @@ async fn discover(
     Ok(serde_json::to_value(read_metadata(url, issuer, &reply)?)?)
 }
 
-/// Whether the options describe a provider that we may call.
-fn check_provider(app: &App, name: &str, options: &Map<String, Value>) -> Result<(), Invalid> {
+/// Whether the options describe a provider that we may call: that one, if they describe one already.
+fn check_provider(
+    app: &App,
+    name: &str,
+    options: &Map<String, Value>,
+) -> Result<Option<Provider>, Invalid> {
     let secret = options.get(CLIENT_SECRET);
     if secret.is_some_and(|secret| !secret.is_string() && !secret.is_null()) {
         return Err(Invalid::new("options.client_secret", "it is not a string"));
@@ -92,7 +115,7 @@ fn check_provider(app: &App, name: &str, options: &Map<String, Value>) -> Result
         Ok(provider) => provider,
         // A connection to a known provider may be made before we are registered there; it is of no
         // use until then.
-        Err(OptionsError::Missing(_)) if is_known => return Ok(()),
+        Err(OptionsError::Missing(_)) if is_known => return Ok(None),
         Err(error) => return Err(invalid(&error)),
     };
     let endpoints = &provider.endpoints;
@@ -104,9 +127,11 @@ fn check_provider(app: &App, name: &str, options: &Map<String, Value>) -> Result
         endpoints.jwks.as_ref(),
     ];
     // What leads to an inner address is told now; each call is checked again when it is made.
-    match called.into_iter().flatten().find(|called| app.outbound.check(called.url()).is_err()) {
-        None => Ok(()),
-        Some(_) => Err(Invalid::new("options", "an endpoint has an address that is not allowed")),
+    let is_allowed = |called: &Endpoint| app.outbound.check(called.url()).is_ok();
+    if called.into_iter().flatten().all(is_allowed) {
+        Ok(Some(provider))
+    } else {
+        Err(Invalid::new("options", "an endpoint has an address that is not allowed"))
     }
 }
 

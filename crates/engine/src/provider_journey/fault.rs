@@ -1,5 +1,6 @@
 //! What can go wrong on the way to a provider and back.
 
+use actions::ActionError;
 use connectors::{AccountFault, CallbackFault, OptionsError, RequestError, TokenFault};
 use model::connection::Connection;
 use protocol::oidc::id_token::IdTokenError;
@@ -82,6 +83,9 @@ pub enum ArrivalCause {
     /// The ID token is not accepted.
     #[error(transparent)]
     IdToken(#[from] IdTokenError),
+    /// The connection's script does not tell the account.
+    #[error("the profile cannot be fetched")]
+    Script(#[from] ActionError),
     /// The account cannot be told.
     #[error(transparent)]
     Account(#[from] AccountFault),
@@ -113,6 +117,10 @@ impl ArrivalCause {
             Self::Token(fault) => match fault {
                 TokenFault::Passing { .. } => true,
                 TokenFault::Permanent { .. } | TokenFault::ClientRejected { .. } => false,
+            },
+            Self::Script(error) => match error {
+                ActionError::Busy | ActionError::NotStarted(_) => true,
+                ActionError::Script(_) | ActionError::Broken | ActionError::NotConfined(_) => false,
             },
             Self::Account(fault) => match fault {
                 AccountFault::Passing { .. } => true,

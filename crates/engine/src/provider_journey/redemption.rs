@@ -4,6 +4,7 @@ use connectors::{
     AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, TokenReply,
     code_request, emails_request, read_account, read_token_reply, userinfo_request,
 };
+use model::ids::TenantId;
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::id_token::{ExpectedIdToken, IdTokenError, ProviderIdentity};
 use protocol::secret::{AuthorizationCode, ProviderIdToken};
@@ -13,6 +14,7 @@ use super::ArrivalCause;
 use super::luggage::Luggage;
 use crate::app::App;
 use crate::outbound::{Answer, OutboundError};
+use crate::profile_script;
 use crate::provider_documents::Wanted;
 
 /// What a code was worth.
@@ -25,6 +27,7 @@ pub(super) struct Redeemed {
 /// Redeems a code and finds out whose account it is about.
 pub(super) async fn redeem(
     app: &App,
+    tenant: &TenantId,
     provider: &Provider,
     luggage: Luggage,
     code: &AuthorizationCode,
@@ -43,8 +46,17 @@ pub(super) async fn redeem(
         // Where no ID token is relied on, one that comes along is nobody's word.
         Some(_) | None => None,
     };
-    let account = account(app, provider, &reply, identity.as_ref()).await?;
     let scopes = reply.scopes.clone().unwrap_or(asked);
+    let account = match &provider.fetch_user_profile {
+        Some(script) => {
+            let told = profile_script::fetch_profile(app, tenant, script, &reply, &scopes).await?;
+            let identity = identity.as_ref();
+            let replies =
+                AccountReplies { id_token: identity, script: Some(&told), ..Default::default() };
+            read_account(provider, &replies)?
+        }
+        None => account(app, provider, &reply, identity.as_ref()).await?,
+    };
     Ok(Redeemed { account, reply, scopes })
 }
 
@@ -64,6 +76,7 @@ async fn account(
     };
     let replies = AccountReplies {
         id_token: identity,
+        script: None,
         userinfo: userinfo.as_ref().map(as_reply),
         emails: emails.as_ref().map(as_reply),
     };

@@ -57,6 +57,16 @@ impl Dev {
         self.announced.pointer(path).and_then(Value::as_str).unwrap()
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Sends SIGKILL, and waits for the end.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// What the system knows of it, by the name of a file in `/proc/<pid>`.
     pub(crate) fn proc(&self, file: &str) -> Vec<u8> {
         std::fs::read(format!("/proc/{}/{file}", self.child.id().unwrap())).unwrap()

@@ -36,6 +36,7 @@ impl From<ConnectionError> for ManagementError {
                 let why = "The discovery document could not be read";
                 Self::invalid_body("options.discovery_url", why).caused_by(&error)
             }
+            ConnectionError::Script(cause) => Self::internal(cause),
             ConnectionError::Key(cause) => Self::internal(cause),
         }
     }

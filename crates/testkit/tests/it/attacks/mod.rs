@@ -1,5 +1,6 @@
 //! Attacks by number, a file for each kind.
 
+mod actions;
 mod authorization;
 mod connect;
 mod dpop;

@@ -5,5 +5,6 @@ mod pages;
 mod prompts;
 mod providers;
 mod response_modes;
+pub(crate) mod scripts;
 mod sessions;
 mod signup;
