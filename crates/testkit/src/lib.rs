@@ -39,6 +39,7 @@ mod entropy;
 mod exchange;
 mod front;
 mod html;
+mod link;
 mod login;
 mod management;
 mod server;
@@ -56,6 +57,7 @@ pub use entropy::SeededEntropy;
 pub use exchange::Exchange;
 pub use front::Front;
 pub use html::{Form, Submit};
+pub use link::Link;
 pub use login::{Application, Attempt, Login, Tokens};
 pub use server::{Builder, DatabaseLock, TestServer};
 pub use strongroom::seed::{

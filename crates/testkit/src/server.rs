@@ -26,6 +26,7 @@ use crate::database::{Engine, Place};
 use crate::emulated;
 use crate::entropy::SeededEntropy;
 use crate::front::Front;
+use crate::link::Link;
 use crate::tenant::Tenant;
 use crate::world::{World, http_client};
 
@@ -37,6 +38,7 @@ pub struct TestServer {
     tenant: Tenant,
     seed: String,
     limits: Limits,
+    link: Option<Link>,
 }
 
 /// Another process that holds the database's write lock.
@@ -49,13 +51,15 @@ pub struct Builder {
     seed: String,
     limits: Limits,
     call_timeout: Duration,
+    by_link: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         // A short drain: tests end with connections that nobody closes.
         let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
-        Self { engine: Engine::Sqlite, seed: test_name(), limits, call_timeout: CALL_TIMEOUT }
+        let (engine, seed) = (Engine::Sqlite, test_name());
+        Self { engine, seed, limits, call_timeout: CALL_TIMEOUT, by_link: false }
     }
 }
 
@@ -88,9 +92,15 @@ impl Builder {
         self
     }
 
+    /// PostgreSQL, over a [`Link`].
+    #[must_use]
+    pub fn by_link(self) -> Self {
+        Self { by_link: true, ..self.engine(Engine::Postgres) }
+    }
+
     /// Starts it: provider, server, tenant.
     pub async fn start(self) -> TestServer {
-        let Self { engine, seed, limits, call_timeout } = self;
+        let Self { engine, seed, limits, call_timeout, by_link } = self;
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(&seed));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,7 +110,13 @@ impl Builder {
         let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
 
         let journal = tempfile::tempdir().unwrap();
-        let (place, database) = Place::make(engine).await;
+        let place = Place::make(engine).await;
+        let (database, link) = if by_link {
+            let (database, link) = place.open_by_link().await;
+            (database, Some(link))
+        } else {
+            (place.open().await, None)
+        };
         store::migrate::migrate(&database, clock.now()).await.unwrap();
         let app = App::new(Parts {
             store: database,
@@ -123,7 +139,7 @@ impl Builder {
             World { app, clock, entropy, http, emulator, provider, port, place, journal, stop };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
-        TestServer { world, tenant, seed, limits }
+        TestServer { world, tenant, seed, limits, link }
     }
 }
 
@@ -155,7 +171,7 @@ impl TestServer {
     }
 
     /// Starts another node of the cluster: it shares the database and the keys, and remembers
-    /// nothing of what the first one does.
+    /// nothing of what the first one does. The [`Link`] is the first one's.
     pub async fn another_node(&self) -> Front {
         self.node(&self.world.journal.path().join("another"), Keks::Usual).await
     }
@@ -176,10 +192,19 @@ impl TestServer {
         self.world.app.journal.waiting()
     }
 
+    /// The wire to the database, of a server that was started by one.
+    pub fn link(&self) -> &Link {
+        self.link.as_ref().expect("a server with a link")
+    }
+
+    /// Connections of one's own to the database, as another program has them.
+    pub async fn another_program(&self) -> Database {
+        self.world.place.open().await
+    }
+
     /// Lets nobody write to the SQLite database until it is dropped, or ten seconds have passed.
     pub async fn lock_database(&self) -> DatabaseLock {
-        let file = self.database_folder().unwrap().join("test.db");
-        let mut tx = Database::open_sqlite(&file).unwrap().write().await.unwrap();
+        let mut tx = self.another_program().await.write().await.unwrap();
         assert!(tenants::exist(&mut tx).await.unwrap());
         DatabaseLock(tx)
     }
@@ -200,9 +225,9 @@ impl TestServer {
     }
 
     async fn app_with(&self, journal: &Path, keks: Keks) -> Arc<App> {
-        let World { app, clock, entropy, emulator, .. } = &*self.world;
+        let World { app, place, clock, entropy, emulator, .. } = &*self.world;
         let app = App::new(Parts {
-            store: app.store.clone(),
+            store: if self.link.is_some() { place.open().await } else { app.store.clone() },
             keks: keks.of(&self.seed),
             clock: Arc::<ManualClock>::clone(clock),
             entropy: Arc::<SeededEntropy>::clone(entropy),

@@ -10,4 +10,5 @@ mod integrity;
 mod key_rotation;
 mod lifetimes;
 mod logins;
+mod outages;
 mod refreshes;
