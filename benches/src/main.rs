@@ -1,4 +1,5 @@
-//! How many exchanges a second, beside a bare handler of the same HTTP stack in the same run.
+//! How many exchanges a second, beside a bare handler of the same HTTP stack in the same run; and what
+//! callers notice when the provider of others hangs ([`hang`]).
 //!
 //! Both servers are processes of their own on loopback and are asked by the same load generator, one
 //! after the other, several rounds in turn. On a small shared machine absolute numbers mean little;
@@ -6,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark answers by printing")]
 
 mod bare;
+mod hang;
 mod load;
 mod server;
 mod setup;
@@ -24,7 +26,8 @@ async fn main() -> ExitCode {
     let outcome = match (arguments.next().as_deref(), arguments.next()) {
         (Some("bare"), Some(port)) => bare::serve(&port).await,
         (Some("exchange"), Some(strongroom)) => exchange(&strongroom).await,
-        _ => Err("usage: benches exchange PATH_OF_STRONGROOM".into()),
+        (Some("hang"), Some(strongroom)) => hang::measure(&strongroom).await,
+        _ => Err("usage: benches exchange|hang PATH_OF_STRONGROOM".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

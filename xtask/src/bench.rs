@@ -1,4 +1,4 @@
-//! Benchmarks, as ratios to a bare handler in the same run.
+//! Benchmarks, as ratios to something else in the same run.
 
 use std::path::Path;
 
@@ -11,11 +11,16 @@ use crate::programs::{cargo, run};
 pub(crate) enum Bench {
     /// Exchanges of a still-valid token by a refresh token
     Exchange,
+    /// Exchanges while the provider of another connection hangs
+    Hang,
 }
 
 /// Builds in release mode and measures.
 pub(crate) fn measure(root: &Path, bench: Bench) -> Result<(), String> {
-    let Bench::Exchange = bench;
+    let name = match bench {
+        Bench::Exchange => "exchange",
+        Bench::Hang => "hang",
+    };
     let mut build = cargo(root);
     build.args([
         "build",
@@ -29,6 +34,6 @@ pub(crate) fn measure(root: &Path, bench: Bench) -> Result<(), String> {
     run(&mut build)?;
     let release = root.join("target/release");
     let mut benches = std::process::Command::new(release.join("benches"));
-    benches.arg("exchange").arg(release.join("strongroom"));
+    benches.arg(name).arg(release.join("strongroom"));
     run(&mut benches)
 }

@@ -1,6 +1,7 @@
 //! The Token Vault: what an exchange gives, and how the tokens behind it stay alive.
 
 mod accounts;
+mod bulkheads;
 mod cluster;
 mod exchange;
 mod failures;
