@@ -95,6 +95,11 @@ impl Emulated {
         self.command(Method::POST, "revoke", Some(json!({ "user": username }))).await;
     }
 
+    /// Sets its clock forward, or back.
+    pub async fn set_clock_off(&self, seconds: i64) {
+        self.command(Method::POST, "clock", Some(json!({ "advance_seconds": seconds }))).await;
+    }
+
     /// Misbehaves from now on, as the rule says.
     pub async fn fault(&self, rule: Value) {
         self.command(Method::POST, "faults", Some(rule)).await;

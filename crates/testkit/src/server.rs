@@ -21,7 +21,7 @@ use vault::keyring::KekSet;
 use web::listen::{self, Limits};
 
 use crate::catalogue;
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, WrongClock};
 use crate::database::{Engine, Place};
 use crate::emulated;
 use crate::entropy::SeededEntropy;
@@ -159,6 +159,11 @@ impl TestServer {
         &self.world.clock
     }
 
+    /// The randomness of everything.
+    pub fn entropy(&self) -> &SeededEntropy {
+        &self.world.entropy
+    }
+
     /// The tenant as it is known by its second host, `127.0.0.1`.
     pub fn by_second_host(&self) -> Tenant {
         self.tenant.by_host(1)
@@ -174,6 +179,14 @@ impl TestServer {
     /// nothing of what the first one does. The [`Link`] is the first one's.
     pub async fn another_node(&self) -> Front {
         self.node(&self.world.journal.path().join("another"), Keks::Usual).await
+    }
+
+    /// Starts another node whose clock is so many seconds ahead, or behind.
+    pub async fn another_node_ahead(&self, ahead_seconds: i64) -> Front {
+        let journal = self.world.journal.path().join(format!("ahead-{ahead_seconds}"));
+        let clock = WrongClock { clock: Arc::clone(&self.world.clock), ahead_seconds };
+        let app = self.app_by(&journal, Keks::Usual, Arc::new(clock)).await;
+        Front::plain(&app, self.limits).await
     }
 
     /// Starts the same node anew, as after a crash: it finds its journal.
@@ -225,11 +238,15 @@ impl TestServer {
     }
 
     async fn app_with(&self, journal: &Path, keks: Keks) -> Arc<App> {
-        let World { app, place, clock, entropy, emulator, .. } = &*self.world;
+        self.app_by(journal, keks, Arc::<ManualClock>::clone(&self.world.clock)).await
+    }
+
+    async fn app_by(&self, journal: &Path, keks: Keks, clock: Arc<dyn Clock>) -> Arc<App> {
+        let World { app, place, entropy, emulator, .. } = &*self.world;
         let app = App::new(Parts {
             store: if self.link.is_some() { place.open().await } else { app.store.clone() },
             keks: keks.of(&self.seed),
-            clock: Arc::<ManualClock>::clone(clock),
+            clock,
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),

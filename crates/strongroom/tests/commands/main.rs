@@ -10,3 +10,4 @@ mod refusals;
 mod selftest;
 mod serve;
 mod transit;
+mod trouble;

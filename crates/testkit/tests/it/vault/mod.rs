@@ -11,5 +11,7 @@ mod integrity;
 mod key_rotation;
 mod lifetimes;
 mod logins;
+mod odd_providers;
 mod outages;
 mod refreshes;
+mod wrong_clocks;
