@@ -1,5 +1,5 @@
-//! How many exchanges a second, beside a bare handler of the same HTTP stack in the same run; and how
-//! long scripts take (`actions.rs`).
+//! How many exchanges a second, beside a bare handler of the same HTTP stack in the same run; how long
+//! scripts take ([`actions`]); and what callers notice when the provider of others hangs ([`hang`]).
 //!
 //! Both servers are processes of their own on loopback and are asked by the same load generator, one
 //! after the other, several rounds in turn. On a small shared machine absolute numbers mean little;
@@ -8,6 +8,7 @@
 
 mod actions;
 mod bare;
+mod hang;
 mod load;
 mod server;
 mod setup;
@@ -27,7 +28,8 @@ async fn main() -> ExitCode {
         (Some("bare"), Some(port)) => bare::serve(&port).await,
         (Some("exchange"), Some(strongroom)) => exchange(&strongroom).await,
         (Some("actions"), Some(strongroom)) => actions::measure(&strongroom).await,
-        _ => Err("usage: benches exchange|actions PATH_OF_STRONGROOM".into()),
+        (Some("hang"), Some(strongroom)) => hang::measure(&strongroom).await,
+        _ => Err("usage: benches exchange|actions|hang PATH_OF_STRONGROOM".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

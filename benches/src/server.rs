@@ -22,9 +22,17 @@ pub(crate) struct Dev {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Announced {
     pub(crate) issuer: Url,
+    pub(crate) management: Management,
     pub(crate) clients: Clients,
     pub(crate) users: Vec<User>,
     pub(crate) emulator: Emulator,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Management {
+    pub(crate) audience: String,
+    #[serde(flatten)]
+    pub(crate) client: Client,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +54,7 @@ pub(crate) struct User {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Emulator {
+    pub(crate) issuer: Url,
     pub(crate) users: Vec<EmulatorUser>,
 }
 

@@ -10,27 +10,91 @@ use url::Url;
 
 use crate::Outcome;
 use crate::load::Request;
-use crate::server::Dev;
+use crate::server::{self, Announced, Dev};
 
 const CALLBACK: &str = "http://localhost:4999/callback";
 const SCOPES: &str = "openid profile email offline_access";
 
-/// An exchange with a refresh token as its subject.
+/// An exchange of the calendar's token with a refresh token as its subject.
 pub(crate) async fn exchange_request(dev: &Dev) -> Outcome<Request> {
-    let mut journey = Journey::new(dev)?;
-    let refresh_token = journey.log_in().await?;
-    journey.connect(&refresh_token).await?;
-    let client = &dev.announced.clients.web;
-    let body = form(&[
-        ("grant_type", VAULT_GRANT_TYPE),
-        ("client_id", &client.client_id),
-        ("client_secret", &client.client_secret),
-        ("subject_token", &refresh_token),
-        ("subject_token_type", SubjectTokenType::RefreshToken.as_str()),
-        ("requested_token_type", RequestedTokenType::FederatedConnectionAccessToken.as_str()),
-        ("connection", "calendar"),
-    ]);
-    Ok(Request { url: dev.announced.issuer.join("oauth/token")?, body: body.into() })
+    let mut person = Person::log_in(dev).await?;
+    person.connect("calendar", 0).await?;
+    person.exchange("calendar")
+}
+
+/// Somebody who is logged in.
+pub(crate) struct Person<'a> {
+    journey: Journey<'a>,
+    refresh_token: String,
+}
+
+impl<'a> Person<'a> {
+    pub(crate) async fn log_in(dev: &'a Dev) -> Outcome<Self> {
+        let mut journey = Journey::new(dev)?;
+        let refresh_token = journey.log_in().await?;
+        Ok(Self { journey, refresh_token })
+    }
+
+    /// Connects the account of one of the provider's users.
+    pub(crate) async fn connect(&mut self, connection: &str, user: usize) -> Outcome<()> {
+        self.journey.connect(&self.refresh_token, connection, user).await
+    }
+
+    /// The exchange of the refresh token for the connection's token.
+    pub(crate) fn exchange(&self, connection: &str) -> Outcome<Request> {
+        let Announced { issuer, clients, .. } = &self.journey.dev.announced;
+        let requested = RequestedTokenType::FederatedConnectionAccessToken;
+        let body = form(&[
+            ("grant_type", VAULT_GRANT_TYPE),
+            ("client_id", &clients.web.client_id),
+            ("client_secret", &clients.web.client_secret),
+            ("subject_token", &self.refresh_token),
+            ("subject_token_type", SubjectTokenType::RefreshToken.as_str()),
+            ("requested_token_type", requested.as_str()),
+            ("connection", connection),
+        ]);
+        Ok(Request { url: issuer.join("oauth/token")?, body: body.into() })
+    }
+
+    /// Makes more connections to the calendar's provider.
+    pub(crate) async fn add_connections(&self, names: &[&str]) -> Outcome<()> {
+        let Announced { issuer, management, clients, .. } = &self.journey.dev.announced;
+        let http = &self.journey.http;
+        let tokens = self
+            .journey
+            .token_of(
+                &management.client,
+                &[("grant_type", "client_credentials"), ("audience", &management.audience)],
+            )
+            .await?;
+        let token = format!("Bearer {}", text(&tokens, "access_token")?);
+        let url = issuer.join("api/v2/connections")?;
+        let known = http.get(url.clone()).header("authorization", &token).send().await?;
+        let known = document(known).await?;
+        let known = known.as_array().and_then(|all| all.iter().find(|it| it["name"] == "calendar"));
+        let options = &known.ok_or("no calendar")?["options"];
+        for name in names {
+            let body = json!({
+                "name": name, "strategy": "oidc", "options": options,
+                "connected_accounts": { "active": true },
+                "enabled_clients": [&clients.web.client_id],
+            });
+            let request = http.post(url.clone()).header("authorization", &token);
+            let request = request.header("content-type", "application/json");
+            document(request.body(body.to_string()).send().await?).await?;
+        }
+        Ok(())
+    }
+
+    /// Commands the emulated provider.
+    pub(crate) async fn command_provider(&self, command: &str, body: &Value) -> Outcome<()> {
+        let url = self.journey.dev.announced.emulator.issuer.join("/_emulator/")?.join(command)?;
+        let http = &self.journey.http;
+        let request = if command == "faults" { http.post(url) } else { http.put(url) };
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await?;
+        if answer.status().is_success() { Ok(()) } else { Err(answer.text().await?.into()) }
+    }
 }
 
 /// A browser and an application in one.
@@ -73,7 +137,7 @@ impl<'a> Journey<'a> {
         text(&tokens, "refresh_token")
     }
 
-    async fn connect(&mut self, refresh_token: &str) -> Outcome<()> {
+    async fn connect(&mut self, refresh_token: &str, connection: &str, user: usize) -> Outcome<()> {
         let issuer = &self.dev.announced.issuer;
         let tokens = self
             .token(&[
@@ -83,14 +147,18 @@ impl<'a> Journey<'a> {
             ])
             .await?;
         let access_token = text(&tokens, "access_token")?;
-        let start = json!({ "connection": "calendar", "redirect_uri": CALLBACK });
+        let start = json!({ "connection": connection, "redirect_uri": CALLBACK });
         let started = self.my_account("connect", &access_token, &start).await?;
         let mut url = Url::parse(&text(&started, "connect_uri")?)?;
         let ticket = started["connect_params"]["ticket"].as_str().ok_or("no ticket")?;
         url.query_pairs_mut().append_pair("ticket", ticket);
-        let account = self.dev.announced.emulator.users.first().ok_or("no account")?;
+        let account = self.dev.announced.emulator.users.get(user).ok_or("no account")?;
         let login = [("username", account.username.as_str()), ("password", &account.password)];
-        let back = self.travel(url, &[&login, &[("decision", "allow")]]).await?;
+        let allow = [("decision", "allow")];
+        // Whoever is signed in at the provider is not asked again who they are.
+        let provider = self.dev.announced.emulator.issuer.origin().ascii_serialization();
+        self.cookies.retain(|(origin, _), _| *origin != provider);
+        let back = self.travel(url, &[&login, &allow]).await?;
         let complete = json!({
             "auth_session": started["auth_session"],
             "connect_code": parameter(&back, "connect_code")?,
@@ -149,7 +217,10 @@ impl<'a> Journey<'a> {
     }
 
     async fn token(&self, fields: &[(&str, &str)]) -> Outcome<Value> {
-        let client = &self.dev.announced.clients.web;
+        self.token_of(&self.dev.announced.clients.web, fields).await
+    }
+
+    async fn token_of(&self, client: &server::Client, fields: &[(&str, &str)]) -> Outcome<Value> {
         let mut body = fields.to_vec();
         body.extend([("client_id", &*client.client_id), ("client_secret", &*client.client_secret)]);
         let request = self

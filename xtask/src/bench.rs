@@ -1,4 +1,4 @@
-//! Benchmarks, as ratios to a bare handler in the same run.
+//! Benchmarks, as ratios to something else in the same run.
 
 use std::path::Path;
 
@@ -13,6 +13,8 @@ pub(crate) enum Bench {
     Exchange,
     /// Scripts of tenants, harmless and hostile
     Actions,
+    /// Exchanges while the provider of another connection hangs
+    Hang,
 }
 
 /// Builds in release mode and measures.
@@ -20,6 +22,7 @@ pub(crate) fn measure(root: &Path, bench: Bench) -> Result<(), String> {
     let name = match bench {
         Bench::Exchange => "exchange",
         Bench::Actions => "actions",
+        Bench::Hang => "hang",
     };
     let mut build = cargo(root);
     build.args([

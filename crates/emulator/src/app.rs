@@ -2,9 +2,8 @@
 //! with its offset, and the state behind one mutex.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use protocol::jose::jws::SigningKey;
 use protocol::time::Timestamp;
@@ -30,7 +29,7 @@ pub(crate) struct App {
     users: Vec<User>,
     initial_behaviours: Behaviours,
     clock: Clock,
-    advanced_millis: AtomicU64,
+    advanced_seconds: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -90,20 +89,19 @@ impl App {
             users: config.users,
             initial_behaviours: config.behaviours.clone(),
             clock: config.clock,
-            advanced_millis: AtomicU64::new(0),
+            advanced_seconds: AtomicI64::new(0),
             state: Mutex::new(State::new(config.behaviours, Ledger::default())),
         })
     }
 
     /// The emulator's time: the injected clock plus what was advanced.
     pub(crate) fn now(&self) -> Timestamp {
-        let advanced = Duration::from_millis(self.advanced_millis.load(Ordering::Relaxed));
-        (self.clock)().saturating_add(advanced)
+        let advanced = self.advanced_seconds.load(Ordering::Relaxed).saturating_mul(1000);
+        Timestamp::from_millis((self.clock)().as_millis().saturating_add(advanced))
     }
 
-    pub(crate) fn advance(&self, duration: Duration) {
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.advanced_millis.fetch_add(millis, Ordering::Relaxed);
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.advanced_seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 
     /// Each step under the lock either completes or changes nothing, so a
@@ -117,7 +115,7 @@ impl App {
         let mut state = self.lock();
         let ledger = std::mem::take(&mut state.ledger);
         *state = State::new(self.initial_behaviours.clone(), ledger);
-        self.advanced_millis.store(0, Ordering::Relaxed);
+        self.advanced_seconds.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn client(&self, flavour: Flavour, client_id: &str) -> Option<&Client> {

@@ -1,7 +1,6 @@
 //! The controls under `/_emulator/`: JSON in, JSON out, for tests and people.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State as Shared};
@@ -93,7 +92,7 @@ async fn clock(Shared(app): Shared<Arc<App>>) -> Response {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
-    advance_seconds: u64,
+    advance_seconds: i64,
 }
 
 async fn advance(
@@ -101,7 +100,7 @@ async fn advance(
     body: Body<Advance>,
 ) -> Result<Response, ControlError> {
     let Json(Advance { advance_seconds }) = body.map_err(ControlError::Body)?;
-    app.advance(Duration::from_secs(advance_seconds));
+    app.advance(advance_seconds);
     Ok(Json(json!({ "now": app.now().to_rfc3339() })).into_response())
 }
 

@@ -14,7 +14,7 @@
 //! | `GET stats` | counters: in total, by flavour, client, user, account |
 //! | `GET tokens` | every code and token ever issued, for canary tests |
 //! | `POST reset` | forgets everything but that list |
-//! | `GET`, `POST clock` | the time; `{"advance_seconds": 3600}` |
+//! | `GET`, `POST clock` | the time; `{"advance_seconds": 3600}`, or fewer than none for a clock that is behind |
 //! | `POST expire` | access tokens: `{"user": "ada"}`, `{"all": true}`, `{"family": 0}`; with `"refresh_tokens": true` those too |
 //! | `POST revoke` | families, selected likewise |
 //! | `GET`, `POST`, `DELETE faults` | rules: `{"endpoint": "refresh", "times": 1, "delay_ms": 0, "effect": {"kind": "drop", "after_commit": true}}` |
@@ -34,6 +34,7 @@
 //! | `rate_limited` | no | 429 with `retry_after` |
 //! | `error` | no | `error`, `error_description`, optional `status` |
 //! | `drop` | if `after_commit` | nothing: the connection closes |
+//! | `twice` | twice | the `first` or the `second` answer, as `arriving` says |
 //! | `malformed` | yes | the first half of the body |
 //! | `edit` | yes | the answer without `omit` and with the members of `set` |
 //! | `bloated` | yes | the answer with a member of `bytes` bytes (16 MiB at most) |

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future, stream};
 use model::ids::{ConnectionId, TenantId};
 use protocol::time::Timestamp;
 use store::connected_accounts::StoredAccount;
@@ -27,8 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 const IN_USE: Duration = Duration::from_hours(24);
 /// Tokens that end within the next two rounds are due.
 const AHEAD: Duration = Duration::from_secs(40);
-/// How many renewals are under way at once, of all connections.
-const AT_ONCE: usize = 8;
+/// How many renewals of one connection are under way at once. A provider that hangs keeps no other
+/// connection's waiting.
+const AT_ONCE: usize = 4;
 /// How many renewals of one connection a round may bring.
 const PER_CONNECTION: usize = 50;
 /// How many accounts a round looks at.
@@ -56,14 +57,18 @@ pub async fn renewing(app: Arc<App>, stop: CancellationToken) {
 /// If the database cannot say what is due.
 pub async fn renew_due(app: &Arc<App>, now: Timestamp) -> Result<usize, StoreError> {
     let due = within_budget(due(app, now).await?);
-    let count = due.len();
+    let count = due.iter().map(Vec::len).sum();
+    future::join_all(due.into_iter().map(|due| renew_of_connection(app, due, now))).await;
+    Ok(count)
+}
+
+async fn renew_of_connection(app: &Arc<App>, due: Vec<(Context, StoredAccount)>, now: Timestamp) {
     stream::iter(due)
         .for_each_concurrent(AT_ONCE, |(context, stored)| async move {
             // Whatever comes of it stands in the row.
             vault_refresh::refresh(app, &context, &stored.account, None, now).await;
         })
         .await;
-    Ok(count)
 }
 
 async fn due(app: &App, now: Timestamp) -> Result<Vec<(Context, StoredAccount)>, StoreError> {
@@ -96,14 +101,15 @@ async fn due(app: &App, now: Timestamp) -> Result<Vec<(Context, StoredAccount)>,
     Ok(due)
 }
 
-fn within_budget(due: Vec<(Context, StoredAccount)>) -> Vec<(Context, StoredAccount)> {
-    let mut taken: HashMap<(TenantId, ConnectionId), usize> = HashMap::new();
-    due.into_iter()
-        .filter(|(context, stored)| {
-            let key = (context.tenant_id().clone(), stored.account.connection_id.clone());
-            let taken = taken.entry(key).or_default();
-            *taken += 1;
-            *taken <= PER_CONNECTION
-        })
-        .collect()
+/// What a round brings, by connection.
+fn within_budget(due: Vec<(Context, StoredAccount)>) -> Vec<Vec<(Context, StoredAccount)>> {
+    let mut taken: HashMap<(TenantId, ConnectionId), Vec<_>> = HashMap::new();
+    for (context, stored) in due {
+        let key = (context.tenant_id().clone(), stored.account.connection_id.clone());
+        let taken = taken.entry(key).or_default();
+        if taken.len() < PER_CONNECTION {
+            taken.push((context, stored));
+        }
+    }
+    taken.into_values().collect()
 }

@@ -22,6 +22,7 @@ use store::{connections, refresh_leases};
 use vault::refresh::{Step, next_step};
 
 use crate::app::App;
+use crate::circuits::Slot;
 use crate::context::Context;
 use crate::outbound::CALL_TIMEOUT;
 use crate::provider_journey::{JourneyError, resolve_provider};
@@ -124,9 +125,9 @@ async fn renew(
     let waiting_ends = tokio::time::Instant::now() + LEASE;
     let mut look_again = LOOK_AGAIN_FIRST;
     loop {
-        let (stored, provider) = match look(app, context, account, min_ttl, now).await? {
+        let (stored, provider, _slot) = match look(app, context, account, min_ttl, now).await? {
             Look::Over(outcome) => return Ok(outcome),
-            Look::Due { stored, provider } => (*stored, *provider),
+            Look::Due { stored, provider, slot } => (*stored, *provider, slot),
         };
         let tenant = context.tenant_id();
         if let Err(until) = app.circuits.enter(tenant, &stored.account.connection_id, now) {
@@ -151,8 +152,8 @@ async fn renew(
 enum Look {
     /// There is nothing to do, or nothing that can be done.
     Over(RefreshOutcome),
-    /// The tokenset is to be renewed, at this provider.
-    Due { stored: Box<StoredAccount>, provider: Box<Provider> },
+    /// The tokenset is to be renewed, at this provider, in this slot.
+    Due { stored: Box<StoredAccount>, provider: Box<Provider>, slot: Slot },
 }
 
 async fn look(
@@ -175,6 +176,10 @@ async fn look(
     if let Some(wait) = setback(&stored, now) {
         return Ok(Look::Over(wait));
     }
+    // The provider may be asked from here on, if only for its metadata.
+    let Some(slot) = app.circuits.slot(tenant, &account.connection_id).await else {
+        return Ok(Look::Over(RefreshOutcome::passing("provider_busy")));
+    };
     let provider = match resolve_provider(app, context, &connection, now).await {
         Ok(provider) => provider,
         Err(JourneyError::Key(error)) => return Err(error.into()),
@@ -191,7 +196,7 @@ async fn look(
     let lifetimes = tokensets::lifetimes(&provider.spec).lasting(min_ttl);
     match next_step(&stored.account, lifetimes, now) {
         Step::Refresh { .. } | Step::Serve { is_due: true, .. } => {
-            Ok(Look::Due { stored: Box::new(stored), provider: Box::new(provider) })
+            Ok(Look::Due { stored: Box::new(stored), provider: Box::new(provider), slot })
         }
         Step::Serve { is_due: false, .. } | Step::Refuse(_) => {
             Ok(Look::Over(RefreshOutcome::Settled))

@@ -45,6 +45,12 @@ impl Database {
         Ok(Self(Engine::Postgres(postgres::Postgres::connect(url).await?)))
     }
 
+    /// Runs a statement on a PostgreSQL server that no transaction can hold, such as making a database.
+    /// It may take as long as it needs.
+    pub async fn run_alone_on_postgres(url: &str, sql: &str) -> Result<()> {
+        postgres::run_alone(url, sql).await
+    }
+
     /// The engine.
     pub fn kind(&self) -> EngineKind {
         match self.0 {

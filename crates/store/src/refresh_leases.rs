@@ -42,8 +42,9 @@ pub struct Failure<'a> {
 /// Takes the lease for `length`, by the database's clock. Answers nothing if another node has it, the
 /// grant is dead, or the stored version is no longer `version`.
 ///
-/// A lease that ran out without being given back was cut off, at the latest at `now`: whether its
-/// refresh token is spent is uncertain.
+/// A node renews a tokenset once at a time, so a lease that bears its own name is left over from a
+/// renewal that it could not bring to an end. That one, and one that ran out without being given back,
+/// was cut off, at the latest at `now`: whether its refresh token is spent is uncertain.
 pub async fn take(
     tx: &mut WriteTx,
     tenant: &TenantId,
@@ -57,7 +58,7 @@ pub async fn take(
         lease_until = $5, uncertain_since = CASE WHEN lease_until IS NULL THEN uncertain_since \
         ELSE COALESCE(uncertain_since, $6) END \
         WHERE tenant = $1 AND id = $2 AND version = $3 AND dead_since IS NULL \
-        AND (lease_until IS NULL OR lease_until <= $7) RETURNING fence, uncertain_since";
+        AND (lease_until IS NULL OR lease_until <= $7 OR lease_owner = $4) RETURNING fence, uncertain_since";
     let account = &stored.account;
     let args = vec![
         tenant.into(),

@@ -1,4 +1,4 @@
-//! `strongroom selftest`: two promises of the vault, tried out on this machine.
+//! `strongroom selftest`: three promises of the vault, tried out on this machine.
 //!
 //! The tests are black boxes. They start this very executable as `strongroom serve`, on a folder (or
 //! a PostgreSQL database) of their own, with an emulated provider whose refresh tokens are good for
@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod error;
 mod exchange;
+mod halt;
 mod http;
 mod login;
 mod options;
@@ -26,7 +27,8 @@ use crate::hardening;
 use crate::signals::StopSignals;
 
 use self::crash::{Crash, Crashed};
-use self::options::{CrashOptions, RaceOptions};
+use self::halt::{Halt, Halted};
+use self::options::{CrashOptions, HaltOptions, RaceOptions};
 use self::race::{Race, Raced};
 use self::report::Report;
 use self::site::Site;
@@ -40,6 +42,7 @@ pub(crate) async fn run(command: SelftestCommand) -> Result<(), Failure> {
     match command {
         SelftestCommand::Race(options) => race(options).await,
         SelftestCommand::Crash(options) => crash(options).await,
+        SelftestCommand::Halt(options) => halt(options).await,
     }
 }
 
@@ -61,6 +64,15 @@ async fn crash(options: CrashOptions) -> Result<(), Failure> {
     let outcome = unless_stopped(crash::run(&mut site, &crash, &setting)).await;
     site.leave().await?;
     tell(&outcome?, options.common.json, Crashed::table)
+}
+
+async fn halt(options: HaltOptions) -> Result<(), Failure> {
+    let setting = options.setting();
+    let halt = Halt { rounds: options.rounds.into() };
+    let mut site = Site::enter(&setting).await?;
+    let outcome = unless_stopped(halt::run(&mut site, &halt, &setting)).await;
+    site.leave().await?;
+    tell(&outcome?, options.common.json, Halted::table)
 }
 
 /// Whoever stops a test still has what it made removed.

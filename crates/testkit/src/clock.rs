@@ -1,5 +1,6 @@
 //! Time that moves when a test says so.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -22,6 +23,18 @@ impl ManualClock {
     pub fn advance(&self, duration: Duration) {
         let milliseconds = i64::try_from(duration.as_millis()).unwrap();
         self.0.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+}
+
+/// The same clock, set wrong.
+pub(crate) struct WrongClock {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ahead_seconds: i64,
+}
+
+impl Clock for WrongClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now().as_millis() + self.ahead_seconds * 1000)
     }
 }
 

@@ -3,11 +3,16 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use store::{Database, Query};
+use store::Database;
 use tempfile::TempDir;
+use url::Url;
+
+use crate::link::Link;
 
 /// Names a PostgreSQL server whose role may create databases.
 const POSTGRES_VARIABLE: &str = "STRONGROOM_TEST_POSTGRES";
+
+const SQLITE_FILE: &str = "test.db";
 
 /// The engines that a server can be started on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ impl Engine {
 /// Where the data is. Dropped, it is nowhere.
 pub(crate) enum Place {
     Folder(TempDir),
-    Server(#[expect(dead_code, reason = "its drop is its use")] OwnDatabase),
+    Server(OwnDatabase),
 }
 
 /// A database made for one test.
@@ -41,20 +46,31 @@ pub(crate) struct OwnDatabase {
 }
 
 impl Place {
-    /// An empty database.
-    pub(crate) async fn make(engine: Engine) -> (Self, Database) {
+    /// For an empty database.
+    pub(crate) async fn make(engine: Engine) -> Self {
         match engine {
-            Engine::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let database = Database::open_sqlite(&folder.path().join("test.db")).unwrap();
-                (Self::Folder(folder), database)
-            }
-            Engine::Postgres => {
-                let own = OwnDatabase::make().await;
-                let database = Database::connect_postgres(&own.url()).await.unwrap();
-                (Self::Server(own), database)
-            }
+            Engine::Sqlite => Self::Folder(tempfile::tempdir().unwrap()),
+            Engine::Postgres => Self::Server(OwnDatabase::make().await),
         }
+    }
+
+    /// Connections of its own to the same database.
+    pub(crate) async fn open(&self) -> Database {
+        match self {
+            Self::Folder(folder) => {
+                Database::open_sqlite(&folder.path().join(SQLITE_FILE)).unwrap()
+            }
+            Self::Server(own) => Database::connect_postgres(&own.url()).await.unwrap(),
+        }
+    }
+
+    /// The same, on PostgreSQL, over a wire that can be cut.
+    pub(crate) async fn open_by_link(&self) -> (Database, Link) {
+        let Self::Server(own) = self else { panic!("SQLite has no wire") };
+        let mut url = Url::parse(&own.url()).unwrap();
+        let link = Link::to(url.port().unwrap()).await;
+        url.set_port(Some(link.port())).unwrap();
+        (Database::connect_postgres(url.as_str()).await.unwrap(), link)
     }
 
     /// The folder with the database's files, if it has any.
@@ -102,9 +118,6 @@ fn postgres_server() -> Option<String> {
     std::env::var(POSTGRES_VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
-/// Databases cannot be made within a transaction, so this is a read to the store. Statements live as
-/// long as the program everywhere else; these few do as well.
 async fn command(server: &str, sql: String) {
-    let database = Database::connect_postgres(server).await.unwrap();
-    database.read().await.unwrap().rows(sql.leak(), vec![]).await.unwrap();
+    Database::run_alone_on_postgres(server, &sql).await.unwrap();
 }

@@ -21,6 +21,9 @@ const CLIENT_ID: &str = "strongroom";
 /// User name and name. The password is [`password_of`], the subject [`subject_of`].
 const USERS: [(&str, &str); 2] = [("ada", "Ada Lovelace"), ("grace", "Grace Hopper")];
 
+/// So many more, `crowd-0` and so on.
+const CROWD: usize = 16;
+
 /// The provider's controls, and its calendar as whoever has a token sees it.
 pub struct Emulated {
     world: Arc<World>,
@@ -92,6 +95,11 @@ impl Emulated {
         self.command(Method::POST, "revoke", Some(json!({ "user": username }))).await;
     }
 
+    /// Sets its clock forward, or back.
+    pub async fn set_clock_off(&self, seconds: i64) {
+        self.command(Method::POST, "clock", Some(json!({ "advance_seconds": seconds }))).await;
+    }
+
     /// Misbehaves from now on, as the rule says.
     pub async fn fault(&self, rule: Value) {
         self.command(Method::POST, "faults", Some(rule)).await;
@@ -148,7 +156,9 @@ pub(crate) async fn start(
         Config::new(Arc::new(move || now.now()), Arc::new(move |buffer| fill.fill(buffer)));
     config.listen.set_port(0);
     config.signing_key = Some(signing_key().await);
-    config.users = USERS.map(|(username, name)| user(username, name)).into();
+    let crowd = (0..CROWD).map(|number| user(&format!("crowd-{number}"), "One of Many"));
+    config.users =
+        USERS.map(|(username, name)| user(username, name)).into_iter().chain(crowd).collect();
     let client = |flavour| {
         Client::confidential(flavour, CLIENT_ID, client_secret.clone(), callbacks.clone())
     };

@@ -1,6 +1,6 @@
 //! Randomness that a test sees again in its next run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aws_lc_rs::hmac;
 use engine::entropy::Entropy;
@@ -12,18 +12,25 @@ use engine::entropy::Entropy;
 pub struct SeededEntropy {
     key: hmac::Key,
     next_block: AtomicU64,
+    panics: AtomicBool,
 }
 
 impl SeededEntropy {
     /// The same seed gives the same values.
     pub fn new(seed: &str) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, seed.as_bytes());
-        Self { key, next_block: AtomicU64::new(0) }
+        Self { key, next_block: AtomicU64::new(0), panics: AtomicBool::new(false) }
+    }
+
+    /// Whoever draws next panics: a mistake of ours, in the middle of something.
+    pub fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 }
 
 impl Entropy for SeededEntropy {
     fn fill(&self, buffer: &mut [u8]) {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "the test asked for this panic");
         for chunk in buffer.chunks_mut(32) {
             let block = self.next_block.fetch_add(1, Ordering::Relaxed);
             let tag = hmac::sign(&self.key, &block.to_be_bytes());

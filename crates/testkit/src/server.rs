@@ -22,11 +22,12 @@ use vault::keyring::KekSet;
 use web::listen::{self, Limits};
 
 use crate::catalogue;
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, WrongClock};
 use crate::database::{Engine, Place};
 use crate::emulated;
 use crate::entropy::SeededEntropy;
 use crate::front::Front;
+use crate::link::Link;
 use crate::tenant::Tenant;
 use crate::world::{World, http_client};
 
@@ -38,6 +39,7 @@ pub struct TestServer {
     tenant: Tenant,
     seed: String,
     limits: Limits,
+    link: Option<Link>,
 }
 
 /// Another process that holds the database's write lock.
@@ -50,13 +52,15 @@ pub struct Builder {
     seed: String,
     limits: Limits,
     call_timeout: Duration,
+    by_link: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         // A short drain: tests end with connections that nobody closes.
         let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
-        Self { engine: Engine::Sqlite, seed: test_name(), limits, call_timeout: CALL_TIMEOUT }
+        let (engine, seed) = (Engine::Sqlite, test_name());
+        Self { engine, seed, limits, call_timeout: CALL_TIMEOUT, by_link: false }
     }
 }
 
@@ -89,9 +93,15 @@ impl Builder {
         self
     }
 
+    /// PostgreSQL, over a [`Link`].
+    #[must_use]
+    pub fn by_link(self) -> Self {
+        Self { by_link: true, ..self.engine(Engine::Postgres) }
+    }
+
     /// Starts it: provider, server, tenant.
     pub async fn start(self) -> TestServer {
-        let Self { engine, seed, limits, call_timeout } = self;
+        let Self { engine, seed, limits, call_timeout, by_link } = self;
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(&seed));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -101,7 +111,13 @@ impl Builder {
         let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
 
         let journal = tempfile::tempdir().unwrap();
-        let (place, database) = Place::make(engine).await;
+        let place = Place::make(engine).await;
+        let (database, link) = if by_link {
+            let (database, link) = place.open_by_link().await;
+            (database, Some(link))
+        } else {
+            (place.open().await, None)
+        };
         store::migrate::migrate(&database, clock.now()).await.unwrap();
         let app = App::new(Parts {
             store: database,
@@ -125,7 +141,7 @@ impl Builder {
             World { app, clock, entropy, http, emulator, provider, port, place, journal, stop };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
-        TestServer { world, tenant, seed, limits }
+        TestServer { world, tenant, seed, limits, link }
     }
 }
 
@@ -145,6 +161,11 @@ impl TestServer {
         &self.world.clock
     }
 
+    /// The randomness of everything.
+    pub fn entropy(&self) -> &SeededEntropy {
+        &self.world.entropy
+    }
+
     /// The tenant as it is known by its second host, `127.0.0.1`.
     pub fn by_second_host(&self) -> Tenant {
         self.tenant.by_host(1)
@@ -157,9 +178,17 @@ impl TestServer {
     }
 
     /// Starts another node of the cluster: it shares the database and the keys, and remembers
-    /// nothing of what the first one does.
+    /// nothing of what the first one does. The [`Link`] is the first one's.
     pub async fn another_node(&self) -> Front {
         self.node(&self.world.journal.path().join("another"), Keks::Usual).await
+    }
+
+    /// Starts another node whose clock is so many seconds ahead, or behind.
+    pub async fn another_node_ahead(&self, ahead_seconds: i64) -> Front {
+        let journal = self.world.journal.path().join(format!("ahead-{ahead_seconds}"));
+        let clock = WrongClock { clock: Arc::clone(&self.world.clock), ahead_seconds };
+        let app = self.app_by(&journal, Keks::Usual, Arc::new(clock)).await;
+        Front::plain(&app, self.limits).await
     }
 
     /// Starts the same node anew, as after a crash: it finds its journal.
@@ -196,10 +225,19 @@ impl TestServer {
         self.world.app.journal.waiting()
     }
 
+    /// The wire to the database, of a server that was started by one.
+    pub fn link(&self) -> &Link {
+        self.link.as_ref().expect("a server with a link")
+    }
+
+    /// Connections of one's own to the database, as another program has them.
+    pub async fn another_program(&self) -> Database {
+        self.world.place.open().await
+    }
+
     /// Lets nobody write to the SQLite database until it is dropped, or ten seconds have passed.
     pub async fn lock_database(&self) -> DatabaseLock {
-        let file = self.database_folder().unwrap().join("test.db");
-        let mut tx = Database::open_sqlite(&file).unwrap().write().await.unwrap();
+        let mut tx = self.another_program().await.write().await.unwrap();
         assert!(tenants::exist(&mut tx).await.unwrap());
         DatabaseLock(tx)
     }
@@ -220,11 +258,15 @@ impl TestServer {
     }
 
     async fn app_with(&self, journal: &Path, keks: Keks) -> Arc<App> {
-        let World { app, clock, entropy, emulator, .. } = &*self.world;
+        self.app_by(journal, keks, Arc::<ManualClock>::clone(&self.world.clock)).await
+    }
+
+    async fn app_by(&self, journal: &Path, keks: Keks, clock: Arc<dyn Clock>) -> Arc<App> {
+        let World { app, place, entropy, emulator, .. } = &*self.world;
         let app = App::new(Parts {
-            store: app.store.clone(),
+            store: if self.link.is_some() { place.open().await } else { app.store.clone() },
             keks: keks.of(&self.seed),
-            clock: Arc::<ManualClock>::clone(clock),
+            clock,
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
             catalogue: catalogue::of_emulator(&emulator.base_url),

@@ -12,6 +12,7 @@ use model::tenant::BaseUrl;
 use protocol::time::Timestamp;
 
 use crate::AppState;
+use crate::error::OAuthError;
 
 /// A user agent is kept no longer in the audit log, in characters.
 const USER_AGENT_CHARS_MAX: usize = 256;
@@ -40,10 +41,8 @@ impl IntoResponse for Unaddressed {
                 (StatusCode::MISDIRECTED_REQUEST, "No tenant answers at this host.\n")
                     .into_response()
             }
-            Self::Unavailable(error) => {
-                tracing::error!(%error, "the tenant could not be looked up");
-                (StatusCode::SERVICE_UNAVAILABLE, "Try again shortly.\n").into_response()
-            }
+            // Of whichever surface: where there is no tenant there is no page either.
+            Self::Unavailable(error) => OAuthError::internal(&error).into_response(),
         }
     }
 }

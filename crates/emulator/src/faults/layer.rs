@@ -14,7 +14,7 @@ use protocol::secret::{AuthorizationCode, ProviderAccessToken, ProviderRefreshTo
 use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
-use super::{CallSubject, Effect, Endpoint, Rule, text_of};
+use super::{Arriving, CallSubject, Effect, Endpoint, Rule, text_of};
 use crate::BODY_BYTES_MAX;
 use crate::app::{App, State};
 use crate::flavour::Flavour;
@@ -50,7 +50,10 @@ pub(crate) async fn apply(Shared(site): Shared<Site>, request: Request, next: Ne
     sleep(Duration::from_millis(rule.delay_ms)).await;
     let answer = match instead(&site, &rule.effect, &accepted) {
         Some(answer) => answer,
-        None => changed(next.run(request).await, &rule.effect).await,
+        None => match rule.effect {
+            Effect::Twice { arriving } => twice(request, next, arriving).await,
+            _ => changed(next.run(request).await, &rule.effect).await,
+        },
     };
     sleep(Duration::from_millis(rule.answer_delay_ms)).await;
     answer
@@ -127,9 +130,23 @@ fn instead(site: &Site, effect: &Effect, headers: &HeaderMap) -> Option<Response
         Effect::Drop { after_commit: false } => Some(dropped()),
         Effect::None {}
         | Effect::Drop { after_commit: true }
+        | Effect::Twice { .. }
         | Effect::Malformed {}
         | Effect::Edit { .. }
         | Effect::Bloated { .. } => None,
+    }
+}
+
+/// The same call, one after the other.
+async fn twice(request: Request, next: Next, arriving: Arriving) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+    let call = || Request::from_parts(parts.clone(), Body::from(body.clone()));
+    let first = next.clone().run(call()).await;
+    let second = next.run(call()).await;
+    match arriving {
+        Arriving::First => first,
+        Arriving::Second => second,
     }
 }
 
@@ -146,6 +163,7 @@ async fn changed(response: Response, effect: &Effect) -> Response {
         }
         Effect::None {}
         | Effect::Drop { after_commit: false }
+        | Effect::Twice { .. }
         | Effect::Status { .. }
         | Effect::RateLimited { .. }
         | Effect::Error { .. } => response,

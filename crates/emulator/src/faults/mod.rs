@@ -105,6 +105,8 @@ pub(crate) enum Effect {
         /// Whether the call takes effect first: then only the answer is lost.
         after_commit: bool,
     },
+    /// The call takes effect twice, as when something on the way repeats it.
+    Twice { arriving: Arriving },
     /// The call takes effect, and half of the answer's body arrives.
     Malformed {},
     /// The call takes effect, and members of the answer are changed.
@@ -116,6 +118,14 @@ pub(crate) enum Effect {
     },
     /// The call takes effect, and the answer has one more member, of so many bytes.
     Bloated { bytes: usize },
+}
+
+/// Which of two answers arrives.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Arriving {
+    First,
+    Second,
 }
 
 impl Default for Effect {

@@ -1,5 +1,7 @@
 //! PostgreSQL: a pool of connections, prepared statements kept on each.
 
+mod presence;
+
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod, Runtime, Timeouts,
+    RecyclingMethod,
 };
 use tokio::runtime::Handle;
 use tokio_postgres::config::Host;
@@ -15,17 +17,20 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, NoTls};
 
+use self::presence::Presence;
 use super::value::{Arg, Row, Value};
 use crate::error::reason;
 use crate::{Result, StoreError};
 
 const POOL_SIZE: usize = 16;
-const CONNECTION_WAIT: Duration = Duration::from_secs(5);
-/// Longer than the server's own limit: it gives up first, unless the network has.
-const ANSWER_WAIT: Duration = Duration::from_secs(15);
-/// The locks of a node that lost its power are nobody's for no longer than this.
-const SESSION_LIMITS: &str =
-    "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'";
+/// For how long the first connection is waited for.
+const OPEN_WAIT: Duration = Duration::from_secs(5);
+/// A connection on which the network acknowledges nothing is given up after this.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
+/// A server that is there gives up a statement before [`presence`] doubts that it is. The locks of a
+/// node that lost its power are nobody's after ten seconds.
+const SESSION_LIMITS: &str = "SET statement_timeout = '1500ms'; SET lock_timeout = '1s'; \
+    SET idle_in_transaction_session_timeout = '10s'";
 /// Whatever the server's default is: a statement that lost a race must see who won it.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
@@ -34,12 +39,16 @@ pub(super) const CLOCK: &str =
     "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now";
 
 #[derive(Clone)]
-pub(super) struct Postgres(Pool);
+pub(super) struct Postgres {
+    pool: Pool,
+    presence: Presence,
+}
 
 /// An open transaction. Dropped, it is undone.
 pub(super) struct Transaction {
     connection: Option<Engaged>,
-    answer_wait: Duration,
+    presence: Presence,
+    is_unlimited: bool,
 }
 
 /// A connection in the middle of a transaction. Dropped, it is closed, and the server undoes what it
@@ -49,23 +58,25 @@ struct Engaged(Option<Object>);
 impl Postgres {
     /// Makes a pool and one connection, so that a wrong URL shows now.
     pub(super) async fn connect(url: &str) -> Result<Self> {
-        let config: Config = url.parse().map_err(|error| StoreError::Open {
-            place: "at the URL".to_owned(),
-            reason: reason(&error as &tokio_postgres::Error),
-        })?;
+        let mut config = parse(url)?;
+        config.tcp_user_timeout(UNACKNOWLEDGED_MAX);
         let place = place(&config);
-        let pool = pool(config)?;
-        match pool.get().await {
-            Ok(_) => Ok(Self(pool)),
-            Err(error) => Err(StoreError::Open { place, reason: pool_reason(&error) }),
+        let pool = pool(config.clone())?;
+        let refused = |reason| Err(StoreError::Open { place, reason });
+        match tokio::time::timeout(OPEN_WAIT, pool.get()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return refused(pool_reason(&error)),
+            Err(elapsed) => return refused(reason(&elapsed)),
         }
+        let presence = Presence::new(config, pool.clone());
+        Ok(Self { pool, presence })
     }
 
     /// Runs a statement outside any transaction, on whatever connection is free. None is kept
     /// between two statements: a caller that holds one and waits for another could wait for ever.
     pub(super) async fn read(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>> {
         let connection = self.connection().await?;
-        let answer = rows(&connection, sql, args, ANSWER_WAIT).await;
+        let answer = self.presence.in_time(rows(&connection, sql, args)).await;
         if matches!(answer, Err(StoreError::Unavailable(_))) {
             drop(Object::take(connection));
         }
@@ -74,28 +85,41 @@ impl Postgres {
 
     pub(super) async fn begin(&self) -> Result<Transaction> {
         let connection = Some(Engaged(Some(self.connection().await?)));
-        let transaction = Transaction { connection, answer_wait: ANSWER_WAIT };
+        let presence = self.presence.clone();
+        let transaction = Transaction { connection, presence, is_unlimited: false };
         transaction.batch(BEGIN).await?;
         Ok(transaction)
     }
 
     async fn connection(&self) -> Result<Object> {
-        Ok(self.0.get().await?)
+        self.presence.in_time(async { Ok(self.pool.get().await?) }).await
+    }
+}
+
+/// Runs a statement that no transaction can hold, on a connection of its own, for as long as it takes.
+pub(super) async fn run_alone(url: &str, sql: &str) -> Result<()> {
+    let (client, connection) = parse(url)?.connect(NoTls).await?;
+    tokio::select! {
+        done = client.batch_execute(sql) => Ok(done?),
+        ended = connection => {
+            ended?;
+            Err(StoreError::Unavailable("the server closed the connection".to_owned()))
+        }
     }
 }
 
 impl Transaction {
     pub(super) async fn rows(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>> {
-        rows(self.connection()?, sql, args, self.answer_wait).await
+        self.within_limits(rows(self.connection()?, sql, args)).await
     }
 
     pub(super) async fn execute(&self, sql: &str, args: &[Arg]) -> Result<u64> {
         let connection = self.connection()?;
         let answer = async {
             let statement = connection.prepare_cached(sql).await?;
-            connection.execute(&statement, &parameters(args)).await
+            Ok(connection.execute(&statement, &parameters(args)).await?)
         };
-        in_time(self.answer_wait, answer).await
+        self.within_limits(answer).await
     }
 
     pub(super) async fn run_script(&self, sql: &str) -> Result<()> {
@@ -104,8 +128,8 @@ impl Transaction {
 
     /// From now on statements may take, and wait for others, as long as they need.
     pub(super) async fn lift_limits(&mut self) -> Result<()> {
-        self.answer_wait = Duration::MAX;
-        self.batch("SET LOCAL statement_timeout = 0").await
+        self.is_unlimited = true;
+        self.batch("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await
     }
 
     pub(super) async fn commit(self) -> Result<()> {
@@ -125,7 +149,12 @@ impl Transaction {
     }
 
     async fn batch(&self, sql: &str) -> Result<()> {
-        in_time(self.answer_wait, self.connection()?.batch_execute(sql)).await
+        let connection = self.connection()?;
+        self.within_limits(async { Ok(connection.batch_execute(sql).await?) }).await
+    }
+
+    async fn within_limits<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        if self.is_unlimited { answer.await } else { self.presence.in_time(answer).await }
     }
 
     fn connection(&self) -> Result<&Object> {
@@ -139,7 +168,7 @@ impl Drop for Transaction {
     /// connection.
     fn drop(&mut self) {
         if let (Some(connection), Ok(runtime)) = (self.connection.take(), Handle::try_current()) {
-            runtime.spawn(connection.roll_back());
+            runtime.spawn(connection.roll_back(self.presence.clone()));
         }
     }
 }
@@ -150,9 +179,10 @@ impl Engaged {
         drop(self.0.take());
     }
 
-    async fn roll_back(self) {
+    async fn roll_back(self, presence: Presence) {
         let Some(connection) = self.0.as_ref() else { return };
-        if in_time(ANSWER_WAIT, connection.batch_execute("ROLLBACK")).await.is_ok() {
+        let undone = async { Ok(connection.batch_execute("ROLLBACK").await?) };
+        if presence.in_time(undone).await.is_ok() {
             self.release();
         }
     }
@@ -166,6 +196,13 @@ impl Drop for Engaged {
     }
 }
 
+fn parse(url: &str) -> Result<Config> {
+    url.parse().map_err(|error| StoreError::Open {
+        place: "at the URL".to_owned(),
+        reason: reason(&error as &tokio_postgres::Error),
+    })
+}
+
 fn pool(config: Config) -> Result<Pool> {
     let recycling_method = RecyclingMethod::Fast;
     let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
@@ -175,12 +212,6 @@ fn pool(config: Config) -> Result<Pool> {
     });
     Pool::builder(manager)
         .max_size(POOL_SIZE)
-        .runtime(Runtime::Tokio1)
-        .timeouts(Timeouts {
-            wait: Some(CONNECTION_WAIT),
-            create: Some(CONNECTION_WAIT),
-            recycle: Some(CONNECTION_WAIT),
-        })
         .post_create(limit_session)
         .build()
         .map_err(|error| StoreError::unavailable(&error))
@@ -197,26 +228,12 @@ fn place(config: &Config) -> String {
     format!("{} at {hosts}:{ports}", config.get_dbname().unwrap_or_default())
 }
 
-async fn rows(connection: &Object, sql: &str, args: &[Arg], wait: Duration) -> Result<Vec<Row>> {
-    let answer = async {
-        let statement = connection.prepare_cached(sql).await?;
-        let rows = connection.query(&statement, &parameters(args)).await?;
-        Ok((statement, rows))
-    };
-    let (statement, rows) = in_time(wait, answer).await?;
+async fn rows(connection: &Object, sql: &str, args: &[Arg]) -> Result<Vec<Row>> {
+    let statement = connection.prepare_cached(sql).await?;
+    let rows = connection.query(&statement, &parameters(args)).await?;
     let names = statement.columns().iter().map(|column| column.name().to_owned());
     let columns: Arc<[String]> = names.collect();
     rows.iter().map(|row| read(row, &columns)).collect()
-}
-
-async fn in_time<T>(
-    wait: Duration,
-    answer: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
-) -> Result<T> {
-    match tokio::time::timeout(wait, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(elapsed) => Err(StoreError::unavailable(&elapsed)),
-    }
 }
 
 fn parameters(args: &[Arg]) -> Vec<&(dyn ToSql + Sync)> {

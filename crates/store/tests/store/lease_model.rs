@@ -55,10 +55,16 @@ struct Held {
 struct Model {
     version: i64,
     fence: u32,
-    /// Whether there is a lease, and whether it has run out.
-    lease: Option<bool>,
+    /// Whose lease there is, unless it has run out.
+    lease: Option<Lease>,
     is_uncertain: bool,
     is_dead: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lease {
+    Of(usize),
+    RunOut,
 }
 
 struct World {
@@ -116,13 +122,14 @@ impl World {
         let lease = refresh_leases::take(tx, &self.tenant, &seen, name, length, at(50)).await;
         let lease = lease.unwrap();
         let model = &mut self.model;
-        let is_free = !model.is_dead && model.lease.is_none_or(|has_run_out| has_run_out);
+        let is_free = !model.is_dead && model.lease != Some(Lease::Of(1 - node));
         assert_eq!(lease.is_some(), is_free, "{model:?}");
         let Some(lease) = lease else { return };
         // Whoever was cut off may have spent the refresh token: the next one must know.
         model.is_uncertain |= model.lease.is_some();
         assert_eq!(lease.uncertain_since().is_some(), model.is_uncertain);
-        (model.lease, model.fence) = (Some(is_short), model.fence + 1);
+        model.lease = Some(if is_short { Lease::RunOut } else { Lease::Of(node) });
+        model.fence += 1;
         self.held[node] = Some(Held { lease, fence: model.fence, seen });
     }
 

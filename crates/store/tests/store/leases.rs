@@ -1,5 +1,6 @@
 //! The right to renew a tokenset: one holder at a time, and only the holder writes.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use model::connected_account::{Health, Setback};
@@ -22,14 +23,27 @@ async fn connected(database: &Database) -> (TenantId, StoredAccount) {
     (tenant, stored)
 }
 
+/// By a node that did nothing before.
 async fn take(
     database: &Database,
     tenant: &TenantId,
     stored: &StoredAccount,
     length: Duration,
 ) -> Option<RefreshLease> {
+    static NODES: AtomicU32 = AtomicU32::new(0);
+    let node = format!("node {}", NODES.fetch_add(1, Ordering::Relaxed));
+    take_by(&node, database, tenant, stored, length).await
+}
+
+async fn take_by(
+    node: &str,
+    database: &Database,
+    tenant: &TenantId,
+    stored: &StoredAccount,
+    length: Duration,
+) -> Option<RefreshLease> {
     let mut tx = database.write().await.unwrap();
-    let lease = refresh_leases::take(&mut tx, tenant, stored, "node", length, at(50)).await;
+    let lease = refresh_leases::take(&mut tx, tenant, stored, node, length, at(50)).await;
     tx.commit().await.unwrap();
     lease.unwrap()
 }
@@ -63,7 +77,26 @@ async fn of_many_who_come_at_once_one_gets_the_lease() {
             winners += usize::from(attempt.await.unwrap());
         }
         assert_eq!(winners, 1);
-        assert_eq!(now(&database, &tenant).await.account.renewal.lease.unwrap().owner, "node");
+        let lease = now(&database, &tenant).await.account.renewal.lease;
+        assert!(lease.unwrap().owner.starts_with("node"));
+    })
+    .await;
+}
+
+/// F39: a node that could not give its lease back, because the database was away, does not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn f39_a_node_takes_its_own_lease_again_and_knows_of_the_doubt() {
+    on_both(|database| async move {
+        let (tenant, stored) = connected(&database).await;
+        let left_over = take_by("a", &database, &tenant, &stored, LONG).await.unwrap();
+        assert!(take_by("b", &database, &tenant, &stored, LONG).await.is_none());
+        let lease = take_by("a", &database, &tenant, &stored, LONG).await.unwrap();
+        assert_eq!(lease.uncertain_since(), Some(at(50)));
+        let (stale, fresh) = (successor(&stored, "stale"), successor(&stored, "fresh"));
+        let mut tx = writing(&database).await;
+        assert!(!refresh_leases::commit(&mut tx, &tenant, &left_over, &stale).await.unwrap());
+        assert!(refresh_leases::commit(&mut tx, &tenant, &lease, &fresh).await.unwrap());
+        tx.commit().await.unwrap();
     })
     .await;
 }

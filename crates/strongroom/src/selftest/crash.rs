@@ -7,6 +7,10 @@
 //!    to reconnect. If it had to ask the provider again, the rotation had not reached the database:
 //!    the kill fell between the provider's answer and our commit.
 //!
+//! With several servers on one database each is killed in its turn, and the others go on: their callers
+//! may have to wait for the lease of the one that was killed, and get what those of a restarted server
+//! get.
+//!
 //! Within the provider's grace nothing may be lost. Without one, a kill between answer and commit
 //! costs the grant, whoever keeps the tokens; it must cost no more than that, and the server must say
 //! so. What a caller was given before the kill must never be forgotten.
@@ -15,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use protocol::secret::{ProviderAccessToken, RefreshToken};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::SelftestError;
@@ -25,7 +30,7 @@ use super::report::{Counts, Report, millis};
 use super::site::{Setting, Site};
 use crate::failure::Failure;
 
-/// Callers at the moment of the kill.
+/// Callers of each server at the moment of the kill.
 const CALLERS: usize = 4;
 /// A server that was killed has settled by then.
 const SETTLE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -57,11 +62,15 @@ enum Moment {
 #[derive(Debug, Serialize)]
 struct Round {
     number: usize,
+    /// Which of the servers was killed.
+    server: usize,
     /// When the kill came, in milliseconds after the callers.
     killed_after_ms: u64,
     moment: Moment,
-    /// Callers that had a token before the kill.
+    /// Callers of the server that had a token before the kill.
     answered: usize,
+    /// Callers of other servers that got a token.
+    served_elsewhere: usize,
     /// Whether such a token was not in the database afterwards.
     forgotten: bool,
     /// Whether the account has to be reconnected.
@@ -72,7 +81,7 @@ struct Round {
     reuses: u64,
     /// After the restart: "later" was answered so often.
     retries: usize,
-    /// After the restart: answers that should not be.
+    /// After the restart, and of the other servers: answers that should not be.
     errors: Counts,
     settled_after_ms: u64,
     /// Whether the provider's API takes the token in the end.
@@ -85,6 +94,7 @@ pub(super) struct Crashed {
     seed: u64,
     grace_seconds: u64,
     latency_ms: u64,
+    processes: usize,
     kills: usize,
     kills_before_request: usize,
     kills_before_rotation: usize,
@@ -92,6 +102,7 @@ pub(super) struct Crashed {
     kills_after_commit: usize,
     grants_lost: usize,
     answers_forgotten: usize,
+    answers_of_other_servers: usize,
     refreshes_in_grace: u64,
     reuses: u64,
     retries_after_restart: usize,
@@ -135,22 +146,22 @@ async fn play(
 ) -> Result<Round, Failure> {
     site.expire().await?;
     let before = site.provider.ledger().await?;
-    let calls: Vec<_> =
-        (0..CALLERS).map(|caller| tokio::spawn(Caller::of(site, caller, subject).ask())).collect();
+    let processes = site.servers.len();
+    let victim = number % processes;
+    let (victims, others): (Vec<_>, Vec<_>) = (0..CALLERS * processes)
+        .map(|caller| (caller, tokio::spawn(Caller::of(site, caller, subject).ask())))
+        .partition(|(caller, _)| caller % processes == victim);
     sleep(kill_after).await;
-    site.kill().await?;
-    let mut given = Vec::new();
-    for call in calls {
-        if let (Outcome::Token(token), _) = call.await.map_err(SelftestError::Caller)? {
-            given.push(token);
-        }
-    }
+    site.kill(victim).await?;
+    let given = tokens_of(victims, &mut Counts::default()).await?;
     // Until then the provider may still rotate for a caller that is gone.
     sleep(latency / 2 + HANG_UP_NOTICED).await;
     let killed = site.provider.ledger().await?.since(before);
 
-    site.restart().await?;
-    let settlement = settle(site, subject).await;
+    site.restart(victim).await?;
+    let mut errors = Counts::default();
+    let given_elsewhere = tokens_of(others, &mut errors).await?;
+    let settlement = settle(Caller::of(site, victim, subject), errors).await;
     let after = site.provider.ledger().await?.since(before);
     let Settlement { token, lost, retries, errors, took } = settlement;
     let accepted = match &token {
@@ -158,13 +169,17 @@ async fn play(
         None => lost,
     };
     let is_uncommitted = after.calls > killed.calls;
-    let kept = |given: &ProviderAccessToken| !is_uncommitted && token.as_ref() == Some(given);
+    let is_kept = |given: &ProviderAccessToken| token.as_ref() == Some(given);
+    // What the killed server had given out was in the database, so nobody had to ask again.
+    let is_forgotten = !given.iter().all(|given| is_kept(given) && !is_uncommitted);
     Ok(Round {
         number,
+        server: victim,
         killed_after_ms: millis(kill_after),
         moment: moment(killed, is_uncommitted),
         answered: given.len(),
-        forgotten: !given.iter().all(kept),
+        served_elsewhere: given_elsewhere.len(),
+        forgotten: is_forgotten || !given_elsewhere.iter().all(is_kept),
         lost,
         in_grace: after.in_grace,
         reuses: after.reuses,
@@ -173,6 +188,24 @@ async fn play(
         settled_after_ms: millis(took),
         accepted,
     })
+}
+
+type Call = (usize, JoinHandle<(Outcome, Duration)>);
+
+/// What callers were given; what they should not have been told is counted.
+async fn tokens_of(
+    calls: Vec<Call>,
+    errors: &mut Counts,
+) -> Result<Vec<ProviderAccessToken>, SelftestError> {
+    let mut given = Vec::new();
+    for (_, call) in calls {
+        match call.await?.0 {
+            Outcome::Token(token) => given.push(token),
+            Outcome::NeedsReconnect | Outcome::Unavailable => {}
+            other @ (Outcome::Refused(..) | Outcome::Broken) => errors.add(other.name()),
+        }
+    }
+    Ok(given)
 }
 
 fn moment(killed: Ledger, is_uncommitted: bool) -> Moment {
@@ -193,10 +226,9 @@ struct Settlement {
     took: Duration,
 }
 
-async fn settle(site: &Site, subject: &RefreshToken) -> Settlement {
-    let caller = Caller::of(site, 0, subject);
+async fn settle(caller: Caller, mut errors: Counts) -> Settlement {
     let began = Instant::now();
-    let (mut retries, mut errors) = (0, Counts::default());
+    let mut retries = 0;
     let (token, lost) = loop {
         match caller.outcome().await {
             Outcome::Token(token) => break (Some(token), false),
@@ -235,6 +267,7 @@ impl Crashed {
             seed,
             grace_seconds: setting.grace.as_secs(),
             latency_ms: millis(setting.latency),
+            processes: setting.processes,
             kills: rounds.len(),
             kills_before_request: fell(Moment::BeforeRequest),
             kills_before_rotation: fell(Moment::BeforeRotation),
@@ -242,6 +275,7 @@ impl Crashed {
             kills_after_commit: fell(Moment::AfterCommit),
             grants_lost: rounds.iter().filter(|round| round.lost).count(),
             answers_forgotten: rounds.iter().filter(|round| round.forgotten).count(),
+            answers_of_other_servers: rounds.iter().map(|round| round.served_elsewhere).sum(),
             refreshes_in_grace: rounds.iter().map(|round| round.in_grace).sum(),
             reuses: rounds.iter().map(|round| round.reuses).sum(),
             retries_after_restart: rounds.iter().map(|round| round.retries).sum(),
@@ -259,10 +293,10 @@ impl Crashed {
     /// The table.
     pub(super) fn table(&self) -> String {
         let mut text = format!(
-            "grace {} s, the provider answers after {} ms, seed {}\n\n",
-            self.grace_seconds, self.latency_ms, self.seed
+            "{} process(es), grace {} s, the provider answers after {} ms, seed {}\n\n",
+            self.processes, self.grace_seconds, self.latency_ms, self.seed
         );
-        let lines: [(&str, u64); 12] = [
+        let lines: [(&str, u64); 13] = [
             ("kills", self.kills as u64),
             ("  before the provider was asked", self.kills_before_request as u64),
             ("  before the tokens rotated", self.kills_before_rotation as u64),
@@ -270,6 +304,7 @@ impl Crashed {
             ("  after the commit", self.kills_after_commit as u64),
             ("grants lost", self.grants_lost as u64),
             ("answers forgotten", self.answers_forgotten as u64),
+            ("answers of the other servers", self.answers_of_other_servers as u64),
             ("refresh tokens used again, honoured", self.refreshes_in_grace),
             ("refresh tokens used again, fatal", self.reuses),
             ("told to come later after a restart", self.retries_after_restart as u64),
@@ -329,9 +364,11 @@ mod tests {
     fn round(moment: Moment, lost: bool, reuses: u64) -> Round {
         Round {
             number: 1,
+            server: 0,
             killed_after_ms: 0,
             moment,
             answered: 0,
+            served_elsewhere: 0,
             forgotten: false,
             lost,
             in_grace: 0,

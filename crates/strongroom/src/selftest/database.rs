@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use engine::entropy::Entropy;
 use model::ids::Id;
-use store::{Database, Query as _};
+use store::Database;
 use url::Url;
 
 use crate::failure::Failure;
@@ -66,7 +66,8 @@ impl OwnDatabase {
         };
         let suffix: Id<()> = entropy.hex_id(12);
         let name = format!("strongroom_selftest_{}", suffix.as_str());
-        command(&server, format!("CREATE DATABASE {name} TEMPLATE template0")).await?;
+        let sql = format!("CREATE DATABASE {name} TEMPLATE template0");
+        Database::run_alone_on_postgres(server.as_str(), &sql).await?;
         let mut url = server.clone();
         url.set_path(&name);
         Ok(Self::OnServer { location: DatabaseLocation::Postgres(url.into()), server, name })
@@ -92,18 +93,11 @@ impl OwnDatabase {
         match self {
             Self::File(_) => Ok(()),
             Self::OnServer { location: _, server, name } => {
-                command(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                Ok(Database::run_alone_on_postgres(server.as_str(), &sql).await?)
             }
         }
     }
-}
-
-/// Databases cannot be made within a transaction, so this is a read to the store, which takes only
-/// statements that live as long as the program. There are two of them in a run.
-async fn command(server: &Url, sql: String) -> Result<(), Failure> {
-    let database = Database::connect_postgres(server.as_str()).await?;
-    database.read().await?.rows(sql.leak(), vec![]).await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -40,6 +40,14 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// The token, if it is one.
+    pub(super) fn token(&self) -> Option<&ProviderAccessToken> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::NeedsReconnect | Self::Unavailable | Self::Refused(..) | Self::Broken => None,
+        }
+    }
+
     /// In a word or two, for the report.
     pub(super) fn name(&self) -> String {
         match self {

@@ -7,6 +7,9 @@ use clap::{Args, Subcommand};
 use super::database::Engine;
 use super::site::Setting;
 
+/// Longer than a lease: the server that takes over spends the same refresh token.
+const GRACE_OF_HALT: Duration = Duration::from_mins(2);
+
 /// What can be tested.
 #[derive(Subcommand)]
 pub(crate) enum SelftestCommand {
@@ -14,9 +17,12 @@ pub(crate) enum SelftestCommand {
     Race(RaceOptions),
     /// The server is killed in the middle of refreshes: no grant is lost that could be kept
     Crash(CrashOptions),
+    /// A server is stopped for longer than its lease, or told to end, in the middle of a refresh:
+    /// nothing is overwritten and nothing is lost
+    Halt(HaltOptions),
 }
 
-/// What both take.
+/// What all take.
 #[derive(Args)]
 pub(crate) struct CommonOptions {
     /// sqlite, or postgres://… for a server on which the test makes a database of its own
@@ -63,6 +69,19 @@ pub(crate) struct CrashOptions {
     /// The moments of the kills follow from it; printed, so that a run can be repeated
     #[arg(long)]
     pub(super) seed: Option<u64>,
+    /// Servers on one database; each is killed in its turn
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub(super) processes: u8,
+}
+
+/// What `selftest halt` takes.
+#[derive(Args)]
+pub(crate) struct HaltOptions {
+    #[command(flatten)]
+    pub(super) common: CommonOptions,
+    /// How often each of the two is done
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) rounds: u16,
 }
 
 impl RaceOptions {
@@ -73,7 +92,14 @@ impl RaceOptions {
 
 impl CrashOptions {
     pub(super) fn setting(&self) -> Setting {
-        self.common.setting(1, Duration::from_secs(self.grace_seconds.into()))
+        let grace = Duration::from_secs(self.grace_seconds.into());
+        self.common.setting(self.processes.into(), grace)
+    }
+}
+
+impl HaltOptions {
+    pub(super) fn setting(&self) -> Setting {
+        self.common.setting(2, GRACE_OF_HALT)
     }
 }
 

@@ -1,17 +1,21 @@
 //! One `strongroom serve`, as a child process that can be killed.
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use model::tenant::BaseUrl;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::SelftestError;
 
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A server that is told to end has ended by then.
+const END_TIMEOUT: Duration = Duration::from_mins(1);
 const READY_PAUSE: Duration = Duration::from_millis(10);
 /// How much of a log is shown, in bytes.
 const LOG_SHOWN_MAX: usize = 2_000;
@@ -90,7 +94,26 @@ impl Server {
         }
     }
 
-    fn open_log(&self) -> std::io::Result<File> {
+    /// Sends a signal.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), SelftestError> {
+        let id = self.child.as_ref().and_then(Child::id);
+        let Some(pid) = id.and_then(|id| Pid::from_raw(id.try_into().ok()?)) else { return Ok(()) };
+        kill_process(pid, signal).map_err(|error| SelftestError::Kill(error.into()))
+    }
+
+    /// Waits for the process to end by itself; answers its exit code.
+    pub(super) async fn ended(&mut self) -> Result<Option<i32>, SelftestError> {
+        match self.child.take() {
+            Some(mut child) => {
+                let status = timeout(END_TIMEOUT, child.wait()).await;
+                let status = status.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                Ok(status.map_err(SelftestError::Kill)?.code())
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn open_log(&self) -> io::Result<File> {
         OpenOptions::new().create(true).append(true).open(&self.log)
     }
 

@@ -95,13 +95,13 @@ impl Site {
     }
 
     /// Kills a server with SIGKILL.
-    pub(super) async fn kill(&mut self) -> Result<(), SelftestError> {
-        self.servers[0].kill().await
+    pub(super) async fn kill(&mut self, server: usize) -> Result<(), SelftestError> {
+        self.servers[server].kill().await
     }
 
-    /// Starts a server that was killed.
-    pub(super) async fn restart(&mut self) -> Result<(), SelftestError> {
-        self.servers[0].start(&self.http).await
+    /// Starts a server that has ended.
+    pub(super) async fn restart(&mut self, server: usize) -> Result<(), SelftestError> {
+        self.servers[server].start(&self.http).await
     }
 
     /// Lets the access token in the vault end, as far as the servers know.

@@ -11,3 +11,4 @@ mod refusals;
 mod selftest;
 mod serve;
 mod transit;
+mod trouble;

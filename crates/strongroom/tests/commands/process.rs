@@ -19,7 +19,18 @@ pub(crate) fn folder() -> TempDir {
 
 /// The binary with arguments, in a folder, without anything from the environment.
 pub(crate) fn strongroom(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+    in_folder(folder, Command::new(env!("CARGO_BIN_EXE_strongroom")), arguments)
+}
+
+/// The same, within limits that a shell sets before.
+pub(crate) fn limited(folder: &Path, limits: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("{limits}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_strongroom")]);
+    in_folder(folder, command, arguments)
+}
+
+fn in_folder(folder: &Path, mut command: Command, arguments: &[&str]) -> Command {
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
     for variable in ["DATABASE", "LISTEN", "KEK", "KEK_FILE", "KEK_COMMAND", "LOG"] {
         command.env_remove(format!("STRONGROOM_{variable}"));

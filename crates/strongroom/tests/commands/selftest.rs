@@ -39,6 +39,26 @@ async fn no_grant_is_lost_to_a_kill_within_the_grace() {
     assert_eq!(report["rounds"].as_array().unwrap().len(), 3);
 }
 
+/// F03, with several servers on one database: while one is killed the others serve.
+#[tokio::test]
+async fn servers_that_are_not_killed_go_on() {
+    let crash = ["crash", "--rounds", "4", "--processes", "2", "--seed", "1"];
+    let report = found(&crash).await;
+    assert_eq!((&report["kills"], &report["processes"]), (&json!(4), &json!(2)));
+    assert_eq!((&report["grants_lost"], &report["reuses"]), (&json!(0), &json!(0)));
+    assert!(report["answers_of_other_servers"].as_u64().unwrap() > 0, "{report}");
+}
+
+/// F03, F07, F37: stopped for longer than a lease, and told to end, both in the middle of a refresh.
+#[tokio::test]
+async fn f03_a_server_that_was_stopped_overwrites_nothing_and_f37_one_that_ends_finishes() {
+    let report = found(&["halt", "--latency-ms", "1000"]).await;
+    assert_eq!((&report["test"], &report["held"]), (&json!("halt"), &json!(true)));
+    let round = &report["rounds"][0];
+    assert_eq!((&round["refreshes_of_stop"], &round["overwritten"]), (&json!(2), &json!(false)));
+    assert_eq!((&round["exit_code"], &round["forgotten"]), (&json!(0), &json!(false)));
+}
+
 #[tokio::test]
 async fn people_get_a_table() {
     let home = folder();

@@ -10,9 +10,9 @@ use tokio::io::AsyncReadExt;
 
 use crate::process::{folder, http, run, strongroom, terminate};
 
-const STORAGE: [&str; 4] = ["--database", "sqlite:data.db", "--kek-file", "kek"];
+pub(crate) const STORAGE: [&str; 4] = ["--database", "sqlite:data.db", "--kek-file", "kek"];
 
-async fn create(home: &Path, name: &str, base_url: &str) -> std::process::Output {
+pub(crate) async fn create(home: &Path, name: &str, base_url: &str) -> std::process::Output {
     let arguments = ["tenant", "create", name, "--base-url", base_url];
     run(home, &[&arguments[..], &STORAGE].concat()).await
 }

@@ -12,7 +12,7 @@ use crate::error::reason;
 use crate::{Result, StoreError};
 
 /// For how long another process may hold the file's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 /// More than there are statements.
 const STATEMENT_CACHE: usize = 256;
 

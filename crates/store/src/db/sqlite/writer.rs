@@ -11,6 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::file::BUSY_TIMEOUT;
 use super::{Outcome, statement};
 use crate::db::value::Arg;
 use crate::error::reason;
@@ -20,6 +21,9 @@ use crate::{Result, StoreError};
 const GROUP_MAX: usize = 64;
 /// A transaction whose owner asks nothing for so long is undone: it stops every other writer.
 const IDLE_MAX: Duration = Duration::from_secs(10);
+/// Once another process has held the file's lock for too long, nobody waits for it as long again: a
+/// request that writes several times waits for five seconds in all.
+const STILL_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
     connection: Connection,
@@ -69,7 +73,10 @@ impl Writer {
         let group = iter::once(first).chain(jobs.try_iter()).take(GROUP_MAX);
         // IMMEDIATE takes the lock now: a transaction that reads first and writes later would fail
         // at once when another process wrote in between.
-        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+        let begun = self.connection.execute_batch("BEGIN IMMEDIATE");
+        let patience = if begun.is_ok() { BUSY_TIMEOUT } else { STILL_BUSY_TIMEOUT };
+        let set = self.connection.busy_timeout(patience);
+        if let Err(error) = begun.and(set) {
             let reason = reason(&error);
             group.for_each(|job| job.refuse(&reason));
             return;

@@ -97,6 +97,26 @@ async fn f04_a_lost_answer_of_a_strict_provider_is_told_as_what_it_is() {
     scene.is_intact().await;
 }
 
+/// F06: a mistake of ours when the provider has answered. Nobody waits for ever, and the next caller does
+/// not wait for the lease that the panic left behind.
+#[tokio::test]
+async fn f06_a_panic_in_a_refresh_is_told_and_healed() {
+    let scene = rotating(Engine::Sqlite, 30).await;
+    let (server, provider) = (&scene.server, scene.server.provider());
+    server.clock().advance(Duration::from_hours(1));
+    let caller = scene.exchange_in_flight(1000).await;
+    let waiters: Vec<_> = (0..10).map(|_| tokio::spawn(scene.exchanging().send())).collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    server.entropy().panic_once();
+    for caller in waiters.into_iter().chain([caller]) {
+        let answer = caller.await.unwrap().expect(503);
+        assert!(answer.header("retry-after").is_some());
+    }
+    scene.is_intact().await;
+    let total = provider.stats().await["total"].clone();
+    assert_eq!((&total["refreshes"], &total["reuse_detected"]), (&json!(2), &json!(0)));
+}
+
 /// F10, F19: the database takes nothing when the provider has answered. The answer waits in the
 /// journal, nobody is given it before it is stored, and nothing is lost.
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The Token Vault: what an exchange gives, and how the tokens behind it stay alive.
 
 mod accounts;
+mod bulkheads;
 mod cluster;
 mod departures;
 mod exchange;
@@ -11,5 +12,8 @@ mod integrity;
 mod key_rotation;
 mod lifetimes;
 mod logins;
+mod odd_providers;
+mod outages;
 mod reconnect;
 mod refreshes;
+mod wrong_clocks;
