@@ -120,7 +120,7 @@ pub enum LogEventKind {
     AccountDeleted,
     /// Disconnecting an account failed.
     AccountDeleteFailed,
-    /// The Management API changed something.
+    /// The Management API, or a command, changed something.
     ManagementWrite,
     /// The Management API refused or failed.
     ManagementFailed,

@@ -114,7 +114,7 @@ async fn status(options: ReportOptions) -> Result<ExitCode, Failure> {
 
 async fn rotate(options: RotateOptions) -> Result<ExitCode, Failure> {
     let room = open(&options.storage).await?;
-    let wrapped = key_rotation::rewrap(&room.app).await?;
+    let wrapped = key_rotation::rewrap(&room.app, room.app.now()).await?;
     say(&format!("{wrapped} tenant keys were wrapped anew"))?;
     let mut is_complete = true;
     if options.data_keys {
@@ -133,12 +133,12 @@ async fn rotate_data_keys(app: &App) -> Result<bool, Failure> {
     // Every server has to know the new keys before the first record is sealed with one.
     tokio::time::sleep(KNOWN_TO_ALL + KNOWN_TO_ALL / 3).await;
     let bar = io::stderr().is_terminal();
-    let Resealed { sealed, failures } = key_rotation::reseal(app, |count, total| {
+    let progress = |count, total| {
         if bar {
             draw(count, total);
         }
-    })
-    .await?;
+    };
+    let Resealed { sealed, failures } = key_rotation::reseal(app, progress, app.now()).await?;
     if bar {
         // If standard error is gone, there is nobody left to draw for.
         let _drawn = writeln!(io::stderr());
@@ -190,7 +190,7 @@ async fn verify(options: ReportOptions) -> Result<ExitCode, Failure> {
 async fn retire(options: RetireOptions) -> Result<ExitCode, Failure> {
     let room = open(&options.storage).await?;
     let id = &options.kek_id;
-    let (code, sentence) = match key_rotation::retire(&room.app, id).await? {
+    let (code, sentence) = match key_rotation::retire(&room.app, id, room.app.now()).await? {
         Retirement::Retired => (
             ExitCode::SUCCESS,
             format!("The key {id} is forgotten; backups of before may still need it."),
