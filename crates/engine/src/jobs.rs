@@ -8,6 +8,7 @@ use store::housekeeping::sweep;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::keys::LOOKED_UP;
 
 /// How often is looked for what has ended.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -23,6 +24,21 @@ pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
         }
         if let Err(error) = sweep_all(&app).await {
             tracing::warn!(%error, "what has ended could not be taken away");
+        }
+    }
+}
+
+/// Forgets keys that are not to be in memory any more, until told to stop.
+pub async fn forgetting(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOKED_UP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = app.keys.forget(&app.store, app.now()).await {
+            tracing::debug!(%error, "which tenants were erased could not be looked up");
         }
     }
 }

@@ -6,6 +6,7 @@
 //! read. Cut off at any moment, it is begun again and goes on. The audit log of every tenant tells what
 //! was done to its keys.
 
+mod erasure;
 mod inspection;
 mod reseal;
 mod signing;
@@ -26,6 +27,7 @@ use crate::audit::Event;
 use crate::context::Context;
 use crate::keys::{KeyError, unwrap};
 
+pub use erasure::{Erasure, erase};
 pub use inspection::{KekStatus, KeyStatus, PurposeStatus, Unopened, Verification, status, verify};
 pub use reseal::{Resealed, reseal};
 pub use signing::{PUBLISHED_BEFORE, SigningRotation, rotate_signing};
@@ -122,17 +124,19 @@ pub async fn add_tenant_keys(app: &App, now: Timestamp) -> Result<usize, KeyErro
     let mut count = 0;
     for tenant in resealing::tenants(&mut app.store.read().await?).await? {
         let mut tx = app.store.write().await?;
+        tenants::lock(&mut tx, &tenant).await?;
         let mut added = Vec::new();
         for purpose in SEALING {
+            // One that was erased meanwhile gets none.
+            let Some(last) = last_key(&mut tx, &tenant, purpose).await? else { continue };
             if older_records(&mut tx, &tenant, purpose).await? > 0 {
                 continue;
             }
             let id = KeyId::new(app.entropy.bytes());
             let key = TenantKey::new(id, purpose, app.entropy.bytes());
             // Whatever the clock here says, the key comes after those that there are.
-            let after = last_key(&mut tx, &tenant, purpose).await?.map(|last| last.seals_from);
-            let after = after.map(|last| last.saturating_add(Duration::from_millis(1)));
-            let seals_from = now.saturating_add(KNOWN_TO_ALL).max(after.unwrap_or(now));
+            let after = last.seals_from.saturating_add(Duration::from_millis(1));
+            let seals_from = now.saturating_add(KNOWN_TO_ALL).max(after);
             let record = app.keys.wrapped(&tenant, &key, seals_from, &*app.entropy)?;
             store::keys::insert_tenant_key(&mut tx, &tenant, &record).await?;
             added.push(json!({ "key_id": id.to_string(), "purpose": purpose.as_str() }));

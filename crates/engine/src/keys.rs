@@ -19,7 +19,7 @@ use crate::recent::Recent;
 /// An unwrapped key is in memory no longer.
 const KEPT: Duration = Duration::from_hours(1);
 /// Whether a tenant has other keys by now is looked up no less often.
-const LOOKED_UP: Duration = Duration::from_secs(1);
+pub(crate) const LOOKED_UP: Duration = Duration::from_secs(1);
 /// What one node sees in the database, all others see so much later at the latest.
 const SEEN_BY_ALL: Duration = Duration::from_secs(2);
 
@@ -99,6 +99,12 @@ pub enum KeyError {
         wanted: String,
         /// The one that was given.
         given: String,
+    },
+    /// The tenant was erased.
+    #[error("the keys of tenant {tenant} were erased: nothing that they sealed can be read")]
+    Erased {
+        /// The tenant.
+        tenant: TenantId,
     },
     /// The key-encryption key has the right name and does not open.
     #[error(transparent)]
@@ -181,6 +187,9 @@ impl Keys {
             return Ok(Arc::clone(keys));
         }
         let wrapped = store::keys::tenant_keys(q, tenant).await?;
+        if wrapped.is_empty() {
+            self.opened.remove(tenant);
+        }
         let signing = store::keys::signing_keys(q, tenant).await?;
         let previous = opened.as_ref().map(|keys| &keys.version);
         let version = Version::of(&wrapped, &signing, previous, now);
@@ -190,6 +199,16 @@ impl Keys {
         }
         let keys = TenantKeys::open_all(&self.keks, tenant, &wrapped, &signing, version)?;
         Ok(self.opened.put(tenant.clone(), keys, now))
+    }
+
+    /// Forgets what was opened an hour ago, and the keys of tenants that were erased since.
+    pub async fn forget(&self, store: &Database, now: Timestamp) -> Result<(), StoreError> {
+        if self.opened.sweep(now) {
+            for tenant in store::keys::erased_tenants(&mut store.read().await?).await? {
+                self.opened.remove(&tenant);
+            }
+        }
+        Ok(())
     }
 
     /// The keys of a tenant as they stand in the database, none of them waiting: for who knows that
@@ -323,6 +342,9 @@ impl TenantKeys {
         sealed: &[SealedSigningKey],
         version: Version,
     ) -> Result<Self, KeyError> {
+        if wrapped.is_empty() {
+            return Err(KeyError::Erased { tenant: tenant.clone() });
+        }
         let keys = wrapped
             .iter()
             .map(|key| unwrap(keks, tenant, key))

@@ -13,9 +13,12 @@ use crate::connected_accounts::{StoredAccount, from_row};
 use crate::db::{Arg, Query, WriteTx};
 use crate::keys::WrappedKey;
 
-/// Every tenant.
+/// Every tenant that has keys: one that was erased has none.
 pub async fn tenants(q: &mut impl Query) -> Result<Vec<TenantId>> {
-    let rows = q.rows("SELECT tenant FROM tenants ORDER BY tenant", vec![]).await?;
+    let sql = "SELECT tenant FROM tenants \
+        WHERE EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.tenant = tenants.tenant) \
+        ORDER BY tenant";
+    let rows = q.rows(sql, vec![]).await?;
     rows.iter().map(|row| row.id("tenant")).collect()
 }
 

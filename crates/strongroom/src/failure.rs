@@ -67,6 +67,8 @@ pub(crate) enum Failure {
         "no key-encryption key: pass --kek-file, --kek-command or --kek-transit, or set {variable}"
     )]
     NoKek { variable: &'static str },
+    #[error("nothing is erased: confirm with --yes-erase {tenant}")]
+    EraseNotConfirmed { tenant: String },
     #[error(transparent)]
     Selftest(#[from] SelftestError),
     #[error("the promise does not hold ({violations} times)")]
@@ -120,6 +122,7 @@ impl Failure {
             | Self::Catalogue(_)
             | Self::Translation(_)
             | Self::Emulator(_)
+            | Self::EraseNotConfirmed { .. }
             | Self::Selftest(_)
             | Self::PromiseBroken { .. }
             | Self::Demo(_) => FAILED,

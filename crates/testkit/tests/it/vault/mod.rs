@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cluster;
+mod erasure;
 mod exchange;
 mod failures;
 mod fault_table;
