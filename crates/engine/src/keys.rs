@@ -20,6 +20,8 @@ use crate::recent::Recent;
 const KEPT: Duration = Duration::from_hours(1);
 /// Whether a tenant has other keys by now is looked up no less often.
 pub(crate) const LOOKED_UP: Duration = Duration::from_secs(1);
+/// For keys that are not known is looked no more often than this, whatever records name.
+const SOUGHT: Duration = Duration::from_millis(250);
 /// What one node sees in the database, all others see so much later at the latest.
 const SEEN_BY_ALL: Duration = Duration::from_secs(2);
 
@@ -30,6 +32,8 @@ pub struct Keys {
     opened: Recent<TenantId, TenantKeys>,
     /// When the keys of a tenant were last found to be those that were opened.
     current: Recent<TenantId, ()>,
+    /// When a record last named a key of the tenant that is not among them.
+    sought: Recent<TenantId, ()>,
 }
 
 /// The keys of one tenant.
@@ -165,7 +169,8 @@ impl Keys {
             store::keys::insert_kek_check(&mut tx, keks.active().id(), &wrapped, now).await?;
         }
         tx.commit().await?;
-        Ok(Self { keks, opened: Recent::new(KEPT), current: Recent::new(LOOKED_UP) })
+        let (opened, current) = (Recent::new(KEPT), Recent::new(LOOKED_UP));
+        Ok(Self { keks, opened, current, sought: Recent::new(SOUGHT) })
     }
 
     /// The key-encryption keys.
@@ -199,6 +204,26 @@ impl Keys {
         }
         let keys = TenantKeys::open_all(&self.keks, tenant, &wrapped, &signing, version)?;
         Ok(self.opened.put(tenant.clone(), keys, now))
+    }
+
+    /// The keys of a tenant, to open records with. If one names a key that this node does not know yet,
+    /// the keys are looked up before their time; not each time, because a damaged record may name a
+    /// key that nobody has.
+    pub async fn for_records(
+        &self,
+        q: &mut impl Query,
+        tenant: &TenantId,
+        records: &[&Sealed],
+        now: Timestamp,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        let keys = self.of(q, tenant, now).await?;
+        let is_sought = records.iter().any(|record| keys.lacks_key_of(record));
+        if !is_sought || self.sought.get(tenant, now).is_some() {
+            return Ok(keys);
+        }
+        self.sought.put(tenant.clone(), (), now);
+        self.current.remove(tenant);
+        self.of(q, tenant, now).await
     }
 
     /// Forgets what was opened an hour ago, and the keys of tenants that were erased since.
@@ -375,6 +400,10 @@ impl TenantKeys {
     /// Every key of a purpose, newest first: what an older one hashed must still be recognised.
     pub fn all(&self, purpose: Purpose) -> impl Iterator<Item = &TenantKey> {
         self.keys.iter().rev().filter(move |key| key.purpose() == purpose)
+    }
+
+    fn lacks_key_of(&self, record: &Sealed) -> bool {
+        record.key_id().is_ok_and(|id| self.keys.iter().all(|key| *key.id() != id))
     }
 
     /// Seals for a place.

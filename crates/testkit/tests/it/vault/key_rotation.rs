@@ -170,6 +170,35 @@ async fn f32_a_new_key_seals_when_every_node_has_seen_it() {
     assert_eq!(newest().await, second);
 }
 
+/// A record may name a key that a node has not seen yet: it looks for it, but not for each record.
+#[tokio::test]
+async fn a_key_that_is_not_known_is_looked_for_before_anything_fails() {
+    for engine in Engine::available() {
+        let server = TestServer::builder().engine(engine).start().await;
+        let scene = Scene::of(server, &Login::web()).await;
+        let server = &scene.server;
+        let node = server.another_node().await;
+        let rotating = server.rotating().await;
+        let exchange = async || scene.exchanging().via(&node).send().await.status;
+        let rotate = async || {
+            key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
+            let done = key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
+            assert!(done.sealed > 4 && done.failures.is_empty(), "{done:?}");
+        };
+        server.clock().advance(Duration::from_secs(1));
+        assert_eq!(exchange().await, 200);
+        // Nobody waits until every node has seen the keys.
+        rotate().await;
+        assert_eq!(exchange().await, 200, "{engine:?}");
+        // That was looked for just now. It is not again at once, and then it is.
+        rotate().await;
+        assert_eq!(exchange().await, 401, "the client's secret is not recognised");
+        server.clock().advance(Duration::from_millis(250));
+        assert_eq!(exchange().await, 200, "{engine:?}");
+        scene.is_intact().await;
+    }
+}
+
 /// What one key signed is valid until its end, on every node, while others sign.
 #[tokio::test]
 async fn signing_keys_rotate_with_overlap() {
