@@ -1,6 +1,7 @@
 //! Rotates the keys while everybody goes on: 1. wrap every tenant key under the key-encryption key that
 //! is active; 2. give each tenant new keys, which at first only open, so that every node knows them
-//! before the first one seals; 3. seal every record anew; 4. look whether every record opens.
+//! before the first one seals; 3. seal every record anew; 4. remove keys that nothing can name any more;
+//! 5. look whether every record opens.
 //!
 //! Each step looks for what is left to do and does it in small transactions, conditional on what was
 //! read. Cut off at any moment, it is begun again and goes on. The audit log of every tenant tells what
@@ -8,6 +9,7 @@
 
 mod erasure;
 mod inspection;
+mod outlived;
 mod reseal;
 mod signing;
 
@@ -29,6 +31,7 @@ use crate::keys::{KeyError, unwrap};
 
 pub use erasure::{Erasure, erase};
 pub use inspection::{KekStatus, KeyStatus, PurposeStatus, Unopened, Verification, status, verify};
+pub use outlived::remove_outlived_keys;
 pub use reseal::{Resealed, reseal};
 pub use signing::{PUBLISHED_BEFORE, SigningRotation, rotate_signing};
 
@@ -178,7 +181,11 @@ async fn older_records(
     purpose: Purpose,
 ) -> Result<i64, StoreError> {
     match last_key(q, tenant, purpose).await? {
-        Some(last) => resealing::not_sealed_with(q, tenant, purpose, &last.id).await,
+        Some(last) => {
+            let records = resealing::records_by_key(q, tenant, purpose).await?;
+            let others = records.iter().filter(|(id, _)| id.as_slice() != last.id.as_bytes());
+            Ok(others.map(|(_, count)| count).sum())
+        }
         None => Ok(0),
     }
 }

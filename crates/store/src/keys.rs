@@ -115,6 +115,12 @@ pub async fn insert_tenant_key(
     Ok(())
 }
 
+/// Deletes a key of a tenant. Answers `false` if somebody else did.
+pub async fn remove_tenant_key(tx: &mut WriteTx, tenant: &TenantId, id: &KeyId) -> Result<bool> {
+    let sql = "DELETE FROM tenant_keys WHERE tenant = $1 AND key_id = $2";
+    Ok(tx.execute(sql, vec![tenant.into(), id.as_bytes().as_slice().into()]).await? == 1)
+}
+
 /// Deletes every key of a tenant: what they sealed can never be read again. Answers how many there were.
 pub async fn erase(tx: &mut WriteTx, tenant: &TenantId) -> Result<u64> {
     let sql = "DELETE FROM tenant_keys WHERE tenant = $1";

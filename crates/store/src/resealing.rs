@@ -5,7 +5,7 @@
 //! and theirs stays.
 
 use model::ids::{ConnectedAccountId, TenantId};
-use vault::keyring::{KeyId, Purpose};
+use vault::keyring::Purpose;
 use vault::seal::Sealed;
 
 use crate::Result;
@@ -76,36 +76,35 @@ pub async fn keys_by_purpose(q: &mut impl Query) -> Result<Vec<(String, i64)>> {
     rows.iter().map(|row| Ok((row.text("purpose")?.to_owned(), row.int("keys")?))).collect()
 }
 
-/// How many stored records of a purpose are sealed with another key than this one. Of what is sealed
-/// for the other purposes nothing is stored for long.
-pub async fn not_sealed_with(
+/// How many stored records of a purpose name each key, by the bytes where the key's id stands. Of what
+/// is sealed for the other purposes nothing is stored for long.
+pub async fn records_by_key(
     q: &mut impl Query,
     tenant: &TenantId,
     purpose: Purpose,
-    key: &KeyId,
-) -> Result<i64> {
+) -> Result<Vec<(Vec<u8>, i64)>> {
     // The third to the eighteenth byte of a record name its key.
     let sql = match purpose {
         Purpose::Vault => {
-            "SELECT COUNT(*) AS others FROM connected_accounts \
-            WHERE tenant = $1 AND substr(sealed_tokens, 3, 16) <> $2"
+            "SELECT substr(sealed_tokens, 3, 16) AS key_id, COUNT(*) AS records \
+            FROM connected_accounts WHERE tenant = $1 GROUP BY 1"
         }
         Purpose::ProviderSecrets => {
-            "SELECT COUNT(*) AS others FROM connections \
-            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
+            "SELECT substr(sealed_secret, 3, 16) AS key_id, COUNT(*) AS records \
+            FROM connections WHERE tenant = $1 AND sealed_secret IS NOT NULL GROUP BY 1"
         }
         Purpose::ClientSecrets => {
-            "SELECT COUNT(*) AS others FROM clients \
-            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
+            "SELECT substr(sealed_secret, 3, 16) AS key_id, COUNT(*) AS records \
+            FROM clients WHERE tenant = $1 AND sealed_secret IS NOT NULL GROUP BY 1"
         }
         Purpose::SigningKeys => {
-            "SELECT COUNT(*) AS others FROM signing_keys \
-            WHERE tenant = $1 AND substr(sealed_key, 3, 16) <> $2"
+            "SELECT substr(sealed_key, 3, 16) AS key_id, COUNT(*) AS records \
+            FROM signing_keys WHERE tenant = $1 GROUP BY 1"
         }
-        Purpose::Tickets | Purpose::Cursors | Purpose::DpopNonces => return Ok(0),
+        Purpose::Tickets | Purpose::Cursors | Purpose::DpopNonces => return Ok(Vec::new()),
     };
-    let row = q.row(sql, vec![tenant.into(), key.as_bytes().as_slice().into()]).await?;
-    row.map_or(Ok(0), |row| row.int("others"))
+    let rows = q.rows(sql, vec![tenant.into()]).await?;
+    rows.iter().map(|row| Ok((row.bytes("key_id")?.to_vec(), row.int("records")?))).collect()
 }
 
 /// Replaces the sealed tokens of an account with the same tokens sealed anew.

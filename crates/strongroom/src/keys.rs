@@ -163,6 +163,10 @@ async fn rotate_data_keys(app: &App) -> Result<bool, Failure> {
         say_unopened(unopened)?;
     }
     say(&format!("{sealed} records were sealed anew"))?;
+    let removed = key_rotation::remove_outlived_keys(app, app.now()).await?;
+    if removed > 0 {
+        say(&format!("{removed} older tenant keys were removed"))?;
+    }
     Ok(failures.is_empty())
 }
 

@@ -200,8 +200,9 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 50] = [
+const CHANGES: [&str; 51] = [
     "tenants::lock",
+    "keys::remove_tenant_key",
     "keys::erase",
     "tenants::replace_base_urls",
     "tenants::update_settings",
@@ -272,6 +273,7 @@ async fn change_configuration(name: &str, tx: &mut WriteTx, t: &TenantId) -> boo
     let (api, grant) = ("api1".into(), "cgr_1".into());
     match name {
         "tenants::lock" => tenants::lock(tx, t).await,
+        "keys::remove_tenant_key" => keys::remove_tenant_key(tx, t, &KeyId::new([1; 16])).await,
         "keys::erase" => keys::erase(tx, t).await.map(|rows| rows == 1),
         "tenants::replace_base_urls" => {
             let mut tenant = samples::tenant(t.as_str());

@@ -12,6 +12,7 @@ use testkit::{Engine, Exchange, Login, TestServer};
 use vault::keyring::Purpose;
 
 use crate::scene::Scene;
+use crate::support::count;
 
 /// F30: eight clients exchange while the key-encryption key and every tenant key are replaced.
 #[tokio::test]
@@ -314,4 +315,56 @@ async fn the_audit_log_tells_what_was_done_to_the_keys() {
     }
     assert_eq!(usize::try_from(records).unwrap(), sealed);
     assert_eq!(server.log_events().await.len(), before + 5);
+}
+
+/// An older key stays for as long as anything may name it, and a record that does not open keeps its
+/// key.
+#[tokio::test]
+async fn an_older_tenant_key_goes_when_nothing_can_name_it() {
+    for engine in Engine::available() {
+        let server = TestServer::builder().engine(engine).start().await;
+        let scene = Scene::of(server, &Login::web()).await;
+        let server = &scene.server;
+        let rotating = server.rotating().await;
+        let number = async || count(server, "SELECT COUNT(*) AS n FROM tenant_keys").await;
+        let add = async || {
+            let added = key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
+            assert_eq!(added, 4);
+            server.clock().advance(Duration::from_secs(4));
+        };
+        let reseal = async || {
+            key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
+            // The log is in the order of milliseconds.
+            server.clock().advance(Duration::from_millis(1));
+        };
+        let remove =
+            async || key_rotation::remove_outlived_keys(&rotating, rotating.now()).await.unwrap();
+
+        assert_eq!((remove().await, number().await), (0, 7));
+        add().await;
+        server.clock().advance(Duration::from_hours(31 * 24));
+        assert_eq!(remove().await, 0, "every record names an older key");
+        reseal().await;
+        assert_eq!((remove().await, number().await), (4, 7));
+        assert_eq!(remove().await, 0);
+        let event = server.latest_event(LogEventKind::ManagementWrite).await.detail;
+        assert_eq!(event.description.as_deref(), Some("Remove older tenant keys"));
+        assert!(key_rotation::verify(&rotating).await.unwrap().failures.is_empty());
+
+        add().await;
+        reseal().await;
+        server.clock().advance(Duration::from_hours(30 * 24 - 1));
+        assert_eq!(remove().await, 0, "something may still name them");
+        let mut tx = server.app().store.write().await.unwrap();
+        let sql = "UPDATE connected_accounts SET version = version + 1";
+        assert_eq!(tx.execute(sql, vec![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        add().await;
+        reseal().await;
+        server.clock().advance(Duration::from_hours(31 * 24));
+        // Of two older generations, the account's key alone is still named.
+        assert_eq!((remove().await, number().await), (7, 8));
+        let found = key_rotation::verify(&rotating).await.unwrap();
+        assert_eq!(found.failures.len(), 1, "{found:?}");
+    }
 }
