@@ -1,6 +1,8 @@
 //! Where the key-encryption key comes from: 32 bytes in base64, in a file or the environment, or
-//! printed by a program; or what Transit decrypts.
+//! printed by a program; or what Transit or AWS KMS decrypts.
 
+mod aws_kms;
+mod remote;
 mod transit;
 
 use std::fs;
@@ -19,7 +21,9 @@ use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
 
-pub use transit::{NotATransitUrl, Transit, TransitFault};
+pub use aws_kms::{AwsEnvironmentError, AwsKms};
+pub use remote::RemoteFault;
+pub use transit::{NotATransitUrl, Transit};
 
 /// The variable that may hold the key itself.
 pub const VARIABLE: &str = "STRONGROOM_KEK";
@@ -97,7 +101,21 @@ pub enum KekError {
         /// Where it is.
         host: String,
         /// Why not.
-        source: TransitFault,
+        source: RemoteFault,
+    },
+    /// The file does not hold what AWS KMS encrypts to.
+    #[error("{path} does not hold a ciphertext of AWS KMS in base64")]
+    NotAnAwsCiphertext {
+        /// The file.
+        path: PathBuf,
+    },
+    /// AWS KMS does not decrypt.
+    #[error("AWS KMS at {host} does not decrypt the key: {source}")]
+    AwsKms {
+        /// Where it is.
+        host: String,
+        /// Why not.
+        source: RemoteFault,
     },
     /// The cryptographic library refused the key.
     #[error("the key-encryption key cannot be used")]

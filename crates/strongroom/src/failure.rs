@@ -64,7 +64,7 @@ pub(crate) enum Failure {
     #[error("the tenant {name} or one of its hosts exists already")]
     TenantExists { name: String },
     #[error(
-        "no key-encryption key: pass --kek-file, --kek-command or --kek-transit, or set {variable}"
+        "no key-encryption key: pass --kek-file or another of the --kek options, or set {variable}"
     )]
     NoKek { variable: &'static str },
     #[error("nothing is erased: confirm with --yes-erase {tenant}")]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use engine::entropy::Entropy;
-use engine::kek::{self, COMMAND_LIMIT, KekError, NotATransitUrl, Transit};
+use engine::kek::{
+    self, AwsEnvironmentError, AwsKms, COMMAND_LIMIT, KekError, NotATransitUrl, Transit,
+};
 use protocol::time::Timestamp;
 use store::migrate::migrate;
 use store::{Database, StoreError};
@@ -49,6 +51,11 @@ pub(crate) enum KekLocation {
         url: String,
         ciphertext: PathBuf,
     },
+    /// In this file, encrypted by this key of AWS KMS.
+    AwsKms {
+        key: String,
+        ciphertext: PathBuf,
+    },
     /// The key itself, from this variable.
     Environment(Zeroizing<String>),
     /// Nowhere: it is made now and gone with the process.
@@ -68,6 +75,8 @@ pub(crate) enum KekLocationError {
     #[error(transparent)]
     Transit(#[from] NotATransitUrl),
     #[error(transparent)]
+    AwsKms(#[from] AwsEnvironmentError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
         "the database is sealed with the key-encryption key {wanted}, and {} does not exist; \
@@ -81,7 +90,11 @@ impl KekLocation {
     fn missing_file(&self) -> Option<&Path> {
         match self {
             Self::File(file) => (!file.exists()).then_some(file),
-            Self::Command(_) | Self::Transit { .. } | Self::Environment(_) | Self::Passing => None,
+            Self::Command(_)
+            | Self::Transit { .. }
+            | Self::AwsKms { .. }
+            | Self::Environment(_)
+            | Self::Passing => None,
         }
     }
 }
@@ -129,12 +142,13 @@ pub(crate) async fn keks(
     others: &[KekLocation],
     database: &Database,
     entropy: &dyn Entropy,
+    now: Timestamp,
 ) -> Result<KekSet, KekLocationError> {
     let in_use = keks_in_use(database).await?;
     let mut opened = Vec::new();
     for location in others {
         if location.missing_file().is_none() {
-            opened.push(kek(location, entropy).await?);
+            opened.push(kek(location, entropy, now).await?);
         }
     }
     let missing = std::iter::once(active).chain(others).filter_map(KekLocation::missing_file);
@@ -151,12 +165,16 @@ pub(crate) async fn keks(
     }
     let active = match active.missing_file() {
         Some(file) => kek::from_file_or_new(file, entropy)?,
-        None => kek(active, entropy).await?,
+        None => kek(active, entropy, now).await?,
     };
     Ok(KekSet::new(active, opened))
 }
 
-async fn kek(location: &KekLocation, entropy: &dyn Entropy) -> Result<Kek, KekLocationError> {
+async fn kek(
+    location: &KekLocation,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Kek, KekLocationError> {
     let kek = match location {
         KekLocation::Environment(text) => kek::from_text(text, KEK_VARIABLE),
         KekLocation::Command(command) => kek::from_command(command, COMMAND_LIMIT).await,
@@ -165,6 +183,10 @@ async fn kek(location: &KekLocation, entropy: &dyn Entropy) -> Result<Kek, KekLo
         KekLocation::Transit { url, ciphertext } => {
             let token = std::env::var(TRANSIT_TOKEN_VARIABLE).ok().map(Zeroizing::new);
             Transit::new(url, token)?.kek(ciphertext).await
+        }
+        KekLocation::AwsKms { key, ciphertext } => {
+            let kms = AwsKms::from_variables(key, |name| std::env::var(name).ok())?;
+            kms.kek(ciphertext, now).await
         }
     };
     Ok(kek?)

@@ -143,7 +143,7 @@ async fn f21_a_start_without_the_right_key_is_refused_at_once() {
         (&["--kek-command", &print_new], &other),
         (&["--kek-command", "false", "--kek-file", "old.kek"], "key command false failed"),
         (&["--kek-command", "echo no"], "what echo printed does not hold a key"),
-        (&[], "no key-encryption key: pass --kek-file, --kek-command or --kek-transit, or set"),
+        (&[], "no key-encryption key: pass --kek-file or another of the --kek options, or set"),
     ] {
         let started = std::time::Instant::now();
         let serve = [&["serve", "--listen", "127.0.0.1:0"], &DATABASE[..], given].concat();

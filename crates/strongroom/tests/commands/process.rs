@@ -25,6 +25,11 @@ pub(crate) fn strongroom(folder: &Path, arguments: &[&str]) -> Command {
         command.env_remove(format!("STRONGROOM_{variable}"));
     }
     command.env_remove("VAULT_TOKEN");
+    for variable in
+        ["REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL_KMS"]
+    {
+        command.env_remove(format!("AWS_{variable}"));
+    }
     command
 }
 
