@@ -1,6 +1,7 @@
 //! Bringing a database to the schema of this binary.
 
 use std::path::Path;
+use std::time::Duration;
 
 use store::migrate::migrate;
 use store::{Query as _, StoreError};
@@ -33,6 +34,31 @@ async fn nodes_that_start_at_once_apply_each_migration_once() {
         crate::samples::settle(&database, "acme").await;
     })
     .await;
+}
+
+/// F35: a node that is cut off while it migrates leaves nothing half done, and two that come after it
+/// at once find all of it to do, or none.
+#[tokio::test(flavor = "multi_thread")]
+async fn f35_a_migration_that_is_cut_off_is_made_whole_by_the_next_nodes() {
+    for microseconds in [0, 300, 1_000, 3_000, 6_000, 10_000, 15_000, 25_000, 40_000] {
+        on_both_places(move |place: Place| async move {
+            let [cut_off, first, second] =
+                [place.open().await, place.open().await, place.open().await];
+            let start = |node| tokio::spawn(async move { migrate(&node, at(0)).await });
+            let cut_off = start(cut_off);
+            tokio::time::sleep(Duration::from_micros(microseconds)).await;
+            cut_off.abort();
+            let (first, second) = (start(first), start(second));
+            first.await.unwrap().unwrap();
+            second.await.unwrap().unwrap();
+            let database = place.open().await;
+            let sql = "SELECT COUNT(*) AS applied FROM migrations";
+            let row = database.read().await.unwrap().row(sql, vec![]).await.unwrap().unwrap();
+            assert_eq!(usize::try_from(row.int("applied").unwrap()).unwrap(), migrations());
+            crate::samples::settle(&database, "acme").await;
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
