@@ -17,6 +17,7 @@ const FILE: &str = "kek_file";
 const COMMAND: &str = "kek_command";
 const TRANSIT: &str = "kek_transit";
 const AWS_KMS: &str = "kek_aws_kms";
+const PKCS11: &str = "kek_pkcs11";
 
 /// What was given, in the order in which it was given.
 pub(crate) struct KekOptions(Vec<KekLocation>);
@@ -78,7 +79,18 @@ impl Args for KekOptions {
                  AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and \
                  AWS_ENDPOINT_URL_KMS mean what they mean to the programs of AWS",
             );
-        command.args([file, program, transit, aws_kms])
+        let pkcs11 = Arg::new(PKCS11)
+            .long("kek-pkcs11")
+            .value_names(["MODULE", "TOKEN", "KEY", "FILE"])
+            .num_args(4)
+            .action(ArgAction::Append)
+            .value_parser(NonEmptyStringValueParser::new())
+            .help(
+                "A key-encryption key that a key of a PKCS#11 token has encrypted into a file: the \
+                 library, the labels of token and key, the file. The variable STRONGROOM_PKCS11_PIN \
+                 holds the PIN, or STRONGROOM_PKCS11_PIN_FILE names a file with it",
+            );
+        command.args([file, program, transit, aws_kms, pkcs11])
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -98,11 +110,16 @@ impl FromArgMatches for KekOptions {
         let kms = tuples(matches, AWS_KMS).map(|(position, [key, file])| {
             (position, KekLocation::AwsKms { key, ciphertext: file.into() })
         });
+        let tokens = tuples(matches, PKCS11).map(|(position, [module, token, key, file])| {
+            let (module, ciphertext) = (module.into(), file.into());
+            (position, KekLocation::Pkcs11 { module, token, key, ciphertext })
+        });
         let mut given: Vec<_> = positions(matches.indices_of(FILE))
             .zip(files)
             .chain(positions(matches.indices_of(COMMAND)).zip(programs))
             .chain(transits)
             .chain(kms)
+            .chain(tokens)
             .collect();
         given.sort_by_key(|(position, _)| *position);
         Ok(Self(given.into_iter().map(|(_, location)| location).collect()))
@@ -149,6 +166,9 @@ mod tests {
                 KekLocation::AwsKms { key, ciphertext } => {
                     format!("aws {key} {}", ciphertext.display())
                 }
+                KekLocation::Pkcs11 { module, token, key, ciphertext } => {
+                    format!("{} {token} {key} {}", module.display(), ciphertext.display())
+                }
                 KekLocation::Environment(_) | KekLocation::Passing => String::new(),
             })
             .collect();
@@ -164,5 +184,9 @@ mod tests {
         check("--kek-transit u f --kek-file a --kek-transit v g", &["u f", "a", "v g"]);
         check("--kek-file a --kek-transit u f --kek-command c", &["a", "u f", "!c"]);
         check("--kek-aws-kms k f --kek-transit u f --kek-file a", &["aws k f", "u f", "a"]);
+        check(
+            "--kek-pkcs11 m t k f --kek-file a --kek-pkcs11 m t k g",
+            &["m t k f", "a", "m t k g"],
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use engine::entropy::Entropy;
 use engine::kek::{
-    self, AwsEnvironmentError, AwsKms, COMMAND_LIMIT, KekError, NotATransitUrl, Transit,
+    self, AwsEnvironmentError, AwsKms, COMMAND_LIMIT, KekError, NotATransitUrl, TokenKey, Transit,
 };
 use protocol::time::Timestamp;
 use store::migrate::migrate;
@@ -56,6 +56,13 @@ pub(crate) enum KekLocation {
         key: String,
         ciphertext: PathBuf,
     },
+    /// In this file, encrypted by this key of this token, which the module talks to.
+    Pkcs11 {
+        module: PathBuf,
+        token: String,
+        key: String,
+        ciphertext: PathBuf,
+    },
     /// The key itself, from this variable.
     Environment(Zeroizing<String>),
     /// Nowhere: it is made now and gone with the process.
@@ -67,6 +74,10 @@ pub(crate) use engine::kek::VARIABLE as KEK_VARIABLE;
 /// The variable that holds the token for Transit, as the programs of Vault and OpenBao have it.
 const TRANSIT_TOKEN_VARIABLE: &str = "VAULT_TOKEN";
 
+/// The variables that hold the PIN of a PKCS#11 token, and a file with it.
+const PIN_VARIABLE: &str = "STRONGROOM_PKCS11_PIN";
+const PIN_FILE_VARIABLE: &str = "STRONGROOM_PKCS11_PIN_FILE";
+
 /// Why there is no key for the database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KekLocationError {
@@ -76,6 +87,8 @@ pub(crate) enum KekLocationError {
     Transit(#[from] NotATransitUrl),
     #[error(transparent)]
     AwsKms(#[from] AwsEnvironmentError),
+    #[error("for the PKCS#11 token neither {PIN_VARIABLE} nor {PIN_FILE_VARIABLE} is set")]
+    NoPin,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
@@ -93,6 +106,7 @@ impl KekLocation {
             Self::Command(_)
             | Self::Transit { .. }
             | Self::AwsKms { .. }
+            | Self::Pkcs11 { .. }
             | Self::Environment(_)
             | Self::Passing => None,
         }
@@ -188,8 +202,21 @@ async fn kek(
             let kms = AwsKms::from_variables(key, |name| std::env::var(name).ok())?;
             kms.kek(ciphertext, now).await
         }
+        KekLocation::Pkcs11 { module, token, key, ciphertext } => {
+            TokenKey::new(module, token, key, &pin()?).kek(ciphertext).await
+        }
     };
     Ok(kek?)
+}
+
+/// The user's PIN of a PKCS#11 token.
+fn pin() -> Result<Zeroizing<String>, KekLocationError> {
+    if let Ok(pin) = std::env::var(PIN_VARIABLE) {
+        return Ok(Zeroizing::new(pin));
+    }
+    let file = std::env::var_os(PIN_FILE_VARIABLE).ok_or(KekLocationError::NoPin)?;
+    let text = kek::private_text(Path::new(&file))?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
 /// The key-encryption keys that the database names: those that wrap something first.

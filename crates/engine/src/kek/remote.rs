@@ -52,16 +52,17 @@ pub(super) async fn ask<T: DeserializeOwned>(request: Request<Vec<u8>>) -> Resul
         .map_err(|error| RemoteFault::Client(error.into()))?;
     let answer = outbound.send(request).await?;
     if answer.status != StatusCode::OK {
-        let name = serde_json::from_slice(&answer.body).ok().and_then(name_of);
+        let refusal: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
+        let name = refusal.and_then(|refusal| word(&refusal.name));
         return Err(RemoteFault::Refused { status: answer.status, name });
     }
     Ok(serde_json::from_slice(&answer.body)?)
 }
 
 /// A word, whatever namespace it stands in.
-fn name_of(refusal: Refusal) -> Option<String> {
+fn word(name: &str) -> Option<String> {
     const LENGTH_MAX: usize = 64;
-    let name = refusal.name.rsplit('#').next()?;
+    let name = name.rsplit('#').next()?;
     let is_word = name.len() <= LENGTH_MAX && name.chars().all(|c| c.is_ascii_alphanumeric());
     is_word.then(|| name.to_owned())
 }

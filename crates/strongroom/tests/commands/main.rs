@@ -6,6 +6,7 @@ mod aws_kms;
 mod dev;
 mod hardening;
 mod keys;
+mod pkcs11;
 mod process;
 mod refusals;
 mod selftest;

@@ -21,7 +21,16 @@ pub(crate) fn folder() -> TempDir {
 pub(crate) fn strongroom(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    for variable in ["DATABASE", "LISTEN", "KEK", "KEK_FILE", "KEK_COMMAND", "LOG"] {
+    for variable in [
+        "DATABASE",
+        "LISTEN",
+        "KEK",
+        "KEK_FILE",
+        "KEK_COMMAND",
+        "LOG",
+        "PKCS11_PIN",
+        "PKCS11_PIN_FILE",
+    ] {
         command.env_remove(format!("STRONGROOM_{variable}"));
     }
     command.env_remove("VAULT_TOKEN");
