@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use store::StoreError;
 use store::housekeeping::sweep;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -15,13 +16,8 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// Takes away what has ended, until told to stop.
 pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(SWEEP_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = ticks(SWEEP_EVERY);
+    while goes_on(&mut ticks, &stop).await {
         if let Err(error) = sweep_all(&app).await {
             tracing::warn!(%error, "what has ended could not be taken away");
         }
@@ -30,16 +26,25 @@ pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
 
 /// Forgets keys that are not to be in memory any more, until told to stop.
 pub async fn forgetting(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(LOOKED_UP);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = ticks(LOOKED_UP);
+    while goes_on(&mut ticks, &stop).await {
         if let Err(error) = app.keys.forget(&app.store, app.now()).await {
             tracing::debug!(%error, "which tenants were erased could not be looked up");
         }
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Waits until it is time again. Answers `false` if it is time to stop.
+async fn goes_on(ticks: &mut Interval, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        _ = ticks.tick() => true,
     }
 }
 

@@ -42,7 +42,11 @@ pub async fn reseal(
     let total = older(app, &tenants).await?;
     for tenant in &tenants {
         let before = (done.sealed, done.failures.len());
-        let keys = app.keys.known_to_all(&mut app.store.read().await?, tenant).await?;
+        let keys = match app.keys.known_to_all(&mut app.store.read().await?, tenant).await {
+            // Since we looked for tenants.
+            Err(KeyError::Erased { .. }) => continue,
+            opened => opened?,
+        };
         let work = Work { app, tenant, keys: &keys };
         work.secrets(&mut done).await?;
         progress(done.sealed, total);

@@ -2,7 +2,6 @@
 //! with the library that makes them.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -15,7 +14,7 @@ use axum::routing::post;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
-use crate::process::{folder, strongroom};
+use crate::process::{folder, run_given};
 
 const REGION: &str = "eu-central-1";
 const ACCESS_KEY: &str = "AKIDEXAMPLE";
@@ -90,19 +89,6 @@ async fn kms() -> SocketAddr {
     address
 }
 
-/// The code of a command and what it said on both outputs.
-async fn run(
-    home: &Path,
-    arguments: &[&str],
-    environment: &[(&str, &str)],
-) -> (Option<i32>, String) {
-    let mut command =
-        strongroom(home, &[arguments, &["--database", "sqlite:strongroom.db"]].concat());
-    let output = command.envs(environment.iter().copied()).output().await.unwrap();
-    let texts = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(texts).unwrap())
-}
-
 /// F31: a KMS that is gone, slow or unwilling is named within three seconds, and nobody makes up
 /// another key.
 #[tokio::test]
@@ -131,14 +117,14 @@ async fn f31_aws_kms_hands_over_the_key_or_is_named() {
     std::fs::write(home.join("no.aws"), "vault:v1:AAAA").unwrap();
     let create = ["tenant", "create", "acme", "--base-url", "http://localhost:4000"];
     let from_kms = ["--kek-aws-kms", KEY_NAME, "kek.aws"];
-    let (code, told) = run(home, &[&create[..], &from_kms].concat(), &good).await;
+    let (code, told) = run_given(home, &[&create[..], &from_kms].concat(), &good).await;
     assert_eq!(code, Some(0), "{told}");
     // What KMS decrypts is the same key as any other.
     let print = format!("echo {KEY}");
-    let (code, told) = run(home, &["keys", "verify", "--kek-command", &print], &[]).await;
+    let (code, told) = run_given(home, &["keys", "verify", "--kek-command", &print], &[]).await;
     assert_eq!(code, Some(0), "{told}");
     let status = [&["keys", "status"], &from_kms[..]].concat();
-    let (code, before) = run(home, &status, &good).await;
+    let (code, before) = run_given(home, &status, &good).await;
     assert_eq!(code, Some(0), "{before}");
 
     for (key, file, environment, sentence) in [
@@ -165,11 +151,11 @@ async fn f31_aws_kms_hands_over_the_key_or_is_named() {
     ] {
         let started = Instant::now();
         let serve = ["serve", "--listen", "127.0.0.1:0", "--kek-aws-kms", key, file];
-        let (code, told) = run(home, &serve, environment).await;
+        let (code, told) = run_given(home, &serve, environment).await;
         assert_eq!((code, told.lines().count()), (Some(3), 1), "{key} {file}: {told}");
         assert!(told.contains(sentence), "{key} {file}: {told}");
         assert!(!told.contains(SECRET) && !told.contains(SESSION) && !told.contains(KEY), "{told}");
         assert!(started.elapsed() < Duration::from_secs(3), "{key} {file}");
     }
-    assert_eq!(run(home, &status, &good).await.1, before);
+    assert_eq!(run_given(home, &status, &good).await.1, before);
 }

@@ -11,7 +11,7 @@ use cryptoki::object::Attribute;
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 
-use crate::process::{folder, strongroom};
+use crate::process::{folder, run_given};
 
 const PIN: &str = "2718281828";
 /// 32 bytes in base64.
@@ -89,14 +89,10 @@ fn child_makes_a_key() {
     }
 }
 
-/// The code of a command and what it said on both outputs.
 async fn run(home: &Path, arguments: &[&str], pin: &[(&str, &str)]) -> (Option<i32>, String) {
-    let mut command =
-        strongroom(home, &[arguments, &["--database", "sqlite:strongroom.db"]].concat());
-    command.env("SOFTHSM2_CONF", home.join("softhsm2.conf"));
-    let output = command.envs(pin.iter().copied()).output().await.unwrap();
-    let texts = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(texts).unwrap())
+    let configuration = home.join("softhsm2.conf");
+    let variables = [pin, &[("SOFTHSM2_CONF", configuration.to_str().unwrap())]].concat();
+    run_given(home, arguments, &variables).await
 }
 
 /// F31: a token hands over the key, or what is wrong with it is named, and nobody makes up another key.

@@ -47,6 +47,20 @@ pub(crate) async fn run(folder: &Path, arguments: &[&str]) -> Output {
     strongroom(folder, arguments).output().await.unwrap()
 }
 
+/// The code of a command about the folder's database, given these variables, and what it said on both
+/// outputs.
+pub(crate) async fn run_given(
+    folder: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (Option<i32>, String) {
+    let database = ["--database", "sqlite:strongroom.db"];
+    let mut command = strongroom(folder, &[arguments, &database].concat());
+    let output = command.envs(variables.iter().copied()).output().await.unwrap();
+    let texts = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(texts).unwrap())
+}
+
 /// `strongroom dev --json`, ready.
 pub(crate) struct Dev {
     pub(crate) announced: Value,
