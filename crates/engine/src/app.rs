@@ -12,6 +12,7 @@ use store::{Database, StoreError, refresh_leases, tenants};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use vault::keyring::KekSet;
+use vault::seal::Sealed;
 
 use crate::circuits::Circuits;
 use crate::clock::Clock;
@@ -147,6 +148,16 @@ impl App {
         now: Timestamp,
     ) -> Result<Arc<TenantKeys>, KeyError> {
         self.keys.of(&mut self.store.read().await?, tenant, now).await
+    }
+
+    /// The keys of a tenant, to open these records with.
+    pub(crate) async fn keys_for_records(
+        &self,
+        tenant: &TenantId,
+        records: &[&Sealed],
+        now: Timestamp,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        self.keys.for_records(&mut self.store.read().await?, tenant, records, now).await
     }
 
     /// Runs what must finish even when its caller hangs up: a handler's future is dropped with its

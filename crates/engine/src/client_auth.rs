@@ -86,8 +86,9 @@ pub async fn authenticate(
             Err(ClientAuthError::SecretMissing)
         }
         (AuthMethod::ClientSecretPost | AuthMethod::ClientSecretBasic, Some(secret)) => {
-            let keys = app.keys.of(&mut read, tenant, now).await?;
             let expected = expected.ok_or(ClientAuthError::SecretWrong)?;
+            // The keyed hash names no key: it is of the one that sealed the copy.
+            let keys = app.keys.for_records(&mut read, tenant, &[&expected.sealed], now).await?;
             if is_secret(&keys, &client_id, secret, &expected) {
                 Ok(AuthenticatedClient { client })
             } else {

@@ -132,12 +132,13 @@ pub async fn update(
         // Reads from the network, so it comes before the transaction; the strategy never changes.
         change.options = Change::Set(options::complete(app, context, &strategy, given).await?);
     }
-    let keys = app.tenant_keys(tenant, now).await?;
     let details = json!({ "changed": change.names() });
     let clients = std::mem::take(&mut change.enabled_clients);
     let mut tx = app.store.write().await?;
     let found = connections::find_for_update(&mut tx, tenant, id).await?;
     let mut stored = found.ok_or(ConnectionError::Unknown)?;
+    let sealed: Vec<_> = stored.sealed_secret.iter().collect();
+    let keys = app.keys.for_records(&mut tx, tenant, &sealed, now).await?;
     let before = connection_secret::credentials(&keys, tenant, &stored)?;
     change.apply(&mut stored.connection);
     options::check_purposes(&stored.connection)?;
@@ -234,7 +235,8 @@ pub async fn reveal_options(
     now: Timestamp,
 ) -> Result<Vec<SecretOptions>, ConnectionError> {
     let tenant = context.tenant_id();
-    let keys = app.tenant_keys(tenant, now).await?;
+    let sealed: Vec<_> = stored.iter().filter_map(|one| one.sealed_secret.as_ref()).collect();
+    let keys = app.keys_for_records(tenant, &sealed, now).await?;
     let opened = stored.iter().map(|stored| connection_secret::open(&keys, tenant, stored));
     let secrets = opened.collect::<Result<Vec<_>, _>>()?;
     let read = stored.iter().filter(|stored| stored.sealed_secret.is_some());

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use store::housekeeping::sweep;
 use store::{StoreError, account_events};
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::keys::LOOKED_UP;
 use crate::retention;
 
 /// How often is looked for what has ended.
@@ -19,13 +21,8 @@ const EVENTS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// Takes away what has ended, until told to stop.
 pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(SWEEP_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = ticks(SWEEP_EVERY);
+    while goes_on(&mut ticks, &stop).await {
         if let Err(error) = sweep_all(&app).await {
             tracing::warn!(%error, "what has ended could not be taken away");
         }
@@ -34,18 +31,37 @@ pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
 
 /// Takes away accounts that are of no use any more, until told to stop.
 pub async fn retaining(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(CLEAN_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+    let mut ticks = ticks(CLEAN_EVERY);
+    while goes_on(&mut ticks, &stop).await {
         match retention::clean(&app, app.now()).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "accounts of no use were removed"),
             Err(error) => tracing::warn!(%error, "accounts of no use could not be removed"),
         }
+    }
+}
+
+/// Forgets keys that are not to be in memory any more, until told to stop.
+pub async fn forgetting(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = ticks(LOOKED_UP);
+    while goes_on(&mut ticks, &stop).await {
+        if let Err(error) = app.keys.forget(&app.store, app.now()).await {
+            tracing::debug!(%error, "which tenants were erased could not be looked up");
+        }
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Waits until it is time again. Answers `false` if it is time to stop.
+async fn goes_on(ticks: &mut Interval, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        _ = ticks.tick() => true,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Where the key-encryption key comes from: 32 bytes in base64, in a file or the environment, or
-//! printed by a program; or what Transit decrypts.
+//! printed by a program; or what Transit, AWS KMS or a PKCS#11 token decrypts.
 
+mod aws_kms;
+mod pkcs11;
+mod remote;
 mod transit;
 
 use std::fs;
@@ -19,7 +22,10 @@ use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
 
-pub use transit::{NotATransitUrl, Transit, TransitFault};
+pub use aws_kms::{AwsEnvironmentError, AwsKms};
+pub use pkcs11::{TokenFault, TokenKey};
+pub use remote::RemoteFault;
+pub use transit::{NotATransitUrl, Transit};
 
 /// The variable that may hold the key itself.
 pub const VARIABLE: &str = "STRONGROOM_KEK";
@@ -34,7 +40,7 @@ const COMMAND_OUTPUT_MAX: usize = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum KekError {
     /// The file cannot be read.
-    #[error("the key file {path} cannot be read: {source}")]
+    #[error("the file {path} cannot be read: {source}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -50,7 +56,7 @@ pub enum KekError {
         source: std::io::Error,
     },
     /// Others than its owner can read the file.
-    #[error("the key file {path} is readable by others; run: chmod 600 {path}")]
+    #[error("the file {path} is readable by others; run: chmod 600 {path}")]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -97,7 +103,37 @@ pub enum KekError {
         /// Where it is.
         host: String,
         /// Why not.
-        source: TransitFault,
+        source: RemoteFault,
+    },
+    /// The file does not hold what AWS KMS encrypts to.
+    #[error("{path} does not hold a ciphertext of AWS KMS in base64")]
+    NotAnAwsCiphertext {
+        /// The file.
+        path: PathBuf,
+    },
+    /// AWS KMS does not decrypt.
+    #[error("AWS KMS at {host} does not decrypt the key: {source}")]
+    AwsKms {
+        /// Where it is.
+        host: String,
+        /// Why not.
+        source: RemoteFault,
+    },
+    /// The file does not hold what a PKCS#11 token encrypts to.
+    #[error(
+        "{path} does not hold an initialization vector and a ciphertext of AES-CBC-PAD in base64"
+    )]
+    NotATokenCiphertext {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A PKCS#11 token does not decrypt.
+    #[error("the PKCS#11 token {token} does not decrypt the key: {source}")]
+    Token {
+        /// Its label.
+        token: String,
+        /// Why not.
+        source: TokenFault,
     },
     /// The cryptographic library refused the key.
     #[error("the key-encryption key cannot be used")]
@@ -106,13 +142,18 @@ pub enum KekError {
 
 /// Reads the key of a file.
 pub fn from_file(path: &Path) -> Result<Kek, KekError> {
+    decode(&private_text(path)?, &path.display().to_string())
+}
+
+/// Reads a file that nobody but its owner may read.
+pub fn private_text(path: &Path) -> Result<Zeroizing<String>, KekError> {
     let text = fs::read_to_string(path)
         .map(Zeroizing::new)
         .map_err(|source| KekError::Unreadable { path: path.to_owned(), source })?;
     if is_exposed(path)? {
         return Err(KekError::Exposed { path: path.to_owned() });
     }
-    decode(&text, &path.display().to_string())
+    Ok(text)
 }
 
 /// Reads a key handed over as text; `origin` is named in the error.

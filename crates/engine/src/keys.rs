@@ -19,7 +19,9 @@ use crate::recent::Recent;
 /// An unwrapped key is in memory no longer.
 const KEPT: Duration = Duration::from_hours(1);
 /// Whether a tenant has other keys by now is looked up no less often.
-const LOOKED_UP: Duration = Duration::from_secs(1);
+pub(crate) const LOOKED_UP: Duration = Duration::from_secs(1);
+/// For keys that are not known is looked no more often than this, whatever records name.
+const SOUGHT: Duration = Duration::from_millis(250);
 /// What one node sees in the database, all others see so much later at the latest.
 const SEEN_BY_ALL: Duration = Duration::from_secs(2);
 
@@ -30,6 +32,8 @@ pub struct Keys {
     opened: Recent<TenantId, TenantKeys>,
     /// When the keys of a tenant were last found to be those that were opened.
     current: Recent<TenantId, ()>,
+    /// When a record last named a key of the tenant that is not among them.
+    sought: Recent<TenantId, ()>,
 }
 
 /// The keys of one tenant.
@@ -100,6 +104,12 @@ pub enum KeyError {
         /// The one that was given.
         given: String,
     },
+    /// The tenant was erased.
+    #[error("the keys of tenant {tenant} were erased: nothing that they sealed can be read")]
+    Erased {
+        /// The tenant.
+        tenant: TenantId,
+    },
     /// The key-encryption key has the right name and does not open.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
@@ -159,7 +169,8 @@ impl Keys {
             store::keys::insert_kek_check(&mut tx, keks.active().id(), &wrapped, now).await?;
         }
         tx.commit().await?;
-        Ok(Self { keks, opened: Recent::new(KEPT), current: Recent::new(LOOKED_UP) })
+        let (opened, current) = (Recent::new(KEPT), Recent::new(LOOKED_UP));
+        Ok(Self { keks, opened, current, sought: Recent::new(SOUGHT) })
     }
 
     /// The key-encryption keys.
@@ -181,6 +192,9 @@ impl Keys {
             return Ok(Arc::clone(keys));
         }
         let wrapped = store::keys::tenant_keys(q, tenant).await?;
+        if wrapped.is_empty() {
+            self.opened.remove(tenant);
+        }
         let signing = store::keys::signing_keys(q, tenant).await?;
         let previous = opened.as_ref().map(|keys| &keys.version);
         let version = Version::of(&wrapped, &signing, previous, now);
@@ -190,6 +204,36 @@ impl Keys {
         }
         let keys = TenantKeys::open_all(&self.keks, tenant, &wrapped, &signing, version)?;
         Ok(self.opened.put(tenant.clone(), keys, now))
+    }
+
+    /// The keys of a tenant, to open records with. If one names a key that this node does not know yet,
+    /// the keys are looked up before their time; not each time, because a damaged record may name a
+    /// key that nobody has.
+    pub async fn for_records(
+        &self,
+        q: &mut impl Query,
+        tenant: &TenantId,
+        records: &[&Sealed],
+        now: Timestamp,
+    ) -> Result<Arc<TenantKeys>, KeyError> {
+        let keys = self.of(q, tenant, now).await?;
+        let is_sought = records.iter().any(|record| keys.lacks_key_of(record));
+        if !is_sought || self.sought.get(tenant, now).is_some() {
+            return Ok(keys);
+        }
+        self.sought.put(tenant.clone(), (), now);
+        self.current.remove(tenant);
+        self.of(q, tenant, now).await
+    }
+
+    /// Forgets what was opened an hour ago, and the keys of tenants that were erased since.
+    pub async fn forget(&self, store: &Database, now: Timestamp) -> Result<(), StoreError> {
+        if self.opened.sweep(now) {
+            for tenant in store::keys::erased_tenants(&mut store.read().await?).await? {
+                self.opened.remove(&tenant);
+            }
+        }
+        Ok(())
     }
 
     /// The keys of a tenant as they stand in the database, none of them waiting: for who knows that
@@ -323,6 +367,9 @@ impl TenantKeys {
         sealed: &[SealedSigningKey],
         version: Version,
     ) -> Result<Self, KeyError> {
+        if wrapped.is_empty() {
+            return Err(KeyError::Erased { tenant: tenant.clone() });
+        }
         let keys = wrapped
             .iter()
             .map(|key| unwrap(keks, tenant, key))
@@ -353,6 +400,10 @@ impl TenantKeys {
     /// Every key of a purpose, newest first: what an older one hashed must still be recognised.
     pub fn all(&self, purpose: Purpose) -> impl Iterator<Item = &TenantKey> {
         self.keys.iter().rev().filter(move |key| key.purpose() == purpose)
+    }
+
+    fn lacks_key_of(&self, record: &Sealed) -> bool {
+        record.key_id().is_ok_and(|id| self.keys.iter().all(|key| *key.id() != id))
     }
 
     /// Seals for a place.

@@ -227,8 +227,8 @@ async fn redeem(
     parameters: &[(String, String)],
     now: Timestamp,
 ) -> Result<(Connection, Provider, redemption::Redeemed), ArrivalCause> {
-    let keys = app.tenant_keys(context.tenant_id(), now).await?;
     let sealed = &record.sealed_verifier;
+    let keys = app.keys_for_records(context.tenant_id(), &[sealed], now).await?;
     let luggage = Luggage::open(&keys, context, &stored.connection.id, state, sealed)?;
     let provider = resolve_provider(app, context, &stored, now).await?;
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -259,7 +259,8 @@ pub async fn resolve_provider(
         Strategy::Database => return Err(JourneyError::NotAProvider),
         Strategy::Provider(strategy) => strategy,
     };
-    let keys = app.tenant_keys(context.tenant_id(), now).await?;
+    let sealed: Vec<_> = stored.sealed_secret.iter().collect();
+    let keys = app.keys_for_records(context.tenant_id(), &sealed, now).await?;
     let OpenedOptions { options, client_secret } =
         connection_secret::open_options(&keys, context.tenant_id(), stored)?;
     let metadata = discover(app, connection, strategy, now).await?;

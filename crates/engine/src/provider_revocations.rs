@@ -155,7 +155,7 @@ async fn ask(
     let Some(connection) = found else {
         return Ok(Outcome::Hopeless("the connection does not exist any more".to_owned()));
     };
-    let tokens = match app.keys.of(&mut read, tenant, now).await {
+    let tokens = match app.keys.for_records(&mut read, tenant, &[&due.sealed_tokens], now).await {
         Ok(keys) => tokensets::open_departed(&keys, due),
         Err(error) => Err(error.into()),
     };

@@ -25,7 +25,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     pub(crate) fn get(&self, key: &K, now: Timestamp) -> Option<Arc<V>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let (read_at, value) = entries.get(key)?;
-        (now.since(*read_at) < self.kept).then(|| Arc::clone(value))
+        self.is_good(*read_at, now).then(|| Arc::clone(value))
     }
 
     /// Remembers a value that was just read.
@@ -34,6 +34,23 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.insert(key, (now, Arc::clone(&value)));
         value
+    }
+
+    /// Forgets the value of a key.
+    pub(crate) fn remove(&self, key: &K) {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Forgets what was read too long ago. Answers whether anything is left.
+    pub(crate) fn sweep(&self, now: Timestamp) -> bool {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|_, (read_at, _)| self.is_good(*read_at, now));
+        !entries.is_empty()
+    }
+
+    /// What was read in what is now the future was read before the clock was set back.
+    fn is_good(&self, read_at: Timestamp, now: Timestamp) -> bool {
+        now.since(read_at).max(read_at.since(now)) < self.kept
     }
 }
 
@@ -48,5 +65,10 @@ mod tests {
         assert_eq!(recent.get(&"k", Timestamp::from_millis(1_999)).as_deref(), Some(&1));
         assert_eq!(recent.get(&"k", Timestamp::from_millis(2_000)), None);
         assert_eq!(recent.get(&"other", Timestamp::from_millis(1_000)), None);
+        // Threads read the clock before they come here, and a clock may be set back.
+        assert_eq!(recent.get(&"k", Timestamp::from_millis(1)).as_deref(), Some(&1));
+        assert_eq!(recent.get(&"k", Timestamp::from_millis(0)), None);
+        assert!(recent.sweep(Timestamp::from_millis(1_999)));
+        assert!(!recent.sweep(Timestamp::from_millis(2_000)));
     }
 }

@@ -138,13 +138,14 @@ pub(crate) async fn store(
 ) -> Result<ConnectedAccount, TokensetError> {
     let Delivery { connection, account: given, tokens } = delivery;
     let tenant = context.tenant_id();
-    let keys = app.keys.of(tx, tenant, now).await?;
     let share = users::share(tx, tenant, user_id).await?.ok_or(TokensetError::UserGone)?;
     let subject = given.subject.as_str().into();
     for _ in 0..ATTEMPTS_MAX {
         let existing =
             connected_accounts::find_by_subject(tx, tenant, user_id, &connection.id, &subject)
                 .await?;
+        let records: Vec<_> = existing.iter().map(|existing| &existing.sealed_tokens).collect();
+        let keys = app.keys.for_records(tx, tenant, &records, now).await?;
         let (account, tokens) = match &existing {
             None => (new_account(app, user_id, &connection, &given, &tokens, now), tokens.clone()),
             Some(existing) => {

@@ -243,8 +243,9 @@ async fn attempt(
     if let Some(wanted) = min_ttl.filter(|wanted| expires_in < *wanted) {
         return Err(ExchangeError::TooShort { left: expires_in, wanted });
     }
-    let keys = app.tenant_keys(context.tenant_id(), now).await?;
-    let tokens = tokensets::open(&keys, context.tenant_id(), &permit.share, &permit.stored)?;
+    let (tenant, sealed) = (context.tenant_id(), &permit.stored.sealed_tokens);
+    let keys = app.keys_for_records(tenant, &[sealed], now).await?;
+    let tokens = tokensets::open(&keys, tenant, &permit.share, &permit.stored)?;
     let ExchangePermit { connection, stored, .. } = permit;
     Ok(Granted { token: tokens.access_token, expires_in, account: stored.account, connection })
 }

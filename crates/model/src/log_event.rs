@@ -130,7 +130,7 @@ pub enum LogEventKind {
     GrantRevoked,
     /// A provider was not brought to end the grant of an account that was removed.
     GrantNotRevoked,
-    /// The Management API changed something.
+    /// The Management API, or a command, changed something.
     ManagementWrite,
     /// The Management API refused or failed.
     ManagementFailed,

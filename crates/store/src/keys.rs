@@ -115,6 +115,27 @@ pub async fn insert_tenant_key(
     Ok(())
 }
 
+/// Deletes a key of a tenant. Answers `false` if somebody else did.
+pub async fn remove_tenant_key(tx: &mut WriteTx, tenant: &TenantId, id: &KeyId) -> Result<bool> {
+    let sql = "DELETE FROM tenant_keys WHERE tenant = $1 AND key_id = $2";
+    Ok(tx.execute(sql, vec![tenant.into(), id.as_bytes().as_slice().into()]).await? == 1)
+}
+
+/// Deletes every key of a tenant: what they sealed can never be read again. Answers how many there were.
+pub async fn erase(tx: &mut WriteTx, tenant: &TenantId) -> Result<u64> {
+    let sql = "DELETE FROM tenant_keys WHERE tenant = $1";
+    tx.execute(sql, vec![tenant.into()]).await
+}
+
+/// The tenants without any key. Each had some from the beginning, so these were erased.
+pub async fn erased_tenants(q: &mut impl Query) -> Result<Vec<TenantId>> {
+    let sql = "SELECT tenant FROM tenants \
+        WHERE NOT EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.tenant = tenants.tenant) \
+        ORDER BY tenant";
+    let rows = q.rows(sql, vec![]).await?;
+    rows.iter().map(|row| row.id("tenant")).collect()
+}
+
 /// The signing keys of a tenant.
 pub async fn signing_keys(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<SealedSigningKey>> {
     let sql = "SELECT kid, stage, public_jwk, sealed_key FROM signing_keys \

@@ -18,7 +18,7 @@ pub struct Ending {
     pub limit: i64,
 }
 
-/// The accounts that are in use and end soon, with their tenants.
+/// The accounts that are in use and end soon, with their tenants; not of tenants that were erased.
 pub async fn ending(
     q: &mut impl Query,
     ending: Ending,
@@ -27,6 +27,7 @@ pub async fn ending(
     let sql = "SELECT * FROM account_states WHERE access_expires_at <= $1 \
         AND has_refresh_token = 1 AND dead_since IS NULL AND last_used_at >= $2 \
         AND (next_attempt_at IS NULL OR next_attempt_at <= $3) \
+        AND EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.tenant = account_states.tenant) \
         ORDER BY access_expires_at LIMIT $4";
     let Ending { before, used_since, limit } = ending;
     let rows =
@@ -34,12 +35,13 @@ pub async fn ending(
     rows.iter().map(|row| Ok((row.id("tenant")?, from_row(row)?))).collect()
 }
 
-/// The connections of a strategy, with their tenants.
+/// The connections of a strategy, with their tenants; not of tenants that were erased.
 pub async fn connections_of(
     q: &mut impl Query,
     strategy: &str,
 ) -> Result<Vec<(TenantId, ConnectionId)>> {
-    let sql = "SELECT tenant, id FROM connections WHERE strategy = $1";
+    let sql = "SELECT tenant, id FROM connections WHERE strategy = $1 \
+        AND EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.tenant = connections.tenant)";
     let rows = q.rows(sql, vec![strategy.into()]).await?;
     rows.iter().map(|row| Ok((row.id("tenant")?, row.id("id")?))).collect()
 }

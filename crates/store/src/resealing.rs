@@ -5,7 +5,7 @@
 //! and theirs stays.
 
 use model::ids::{ConnectedAccountId, TenantId};
-use vault::keyring::{KeyId, Purpose};
+use vault::keyring::Purpose;
 use vault::seal::Sealed;
 
 use crate::Result;
@@ -13,9 +13,12 @@ use crate::connected_accounts::{StoredAccount, from_row};
 use crate::db::{Arg, Query, WriteTx};
 use crate::keys::WrappedKey;
 
-/// Every tenant.
+/// Every tenant that has keys: one that was erased has none.
 pub async fn tenants(q: &mut impl Query) -> Result<Vec<TenantId>> {
-    let rows = q.rows("SELECT tenant FROM tenants ORDER BY tenant", vec![]).await?;
+    let sql = "SELECT tenant FROM tenants \
+        WHERE EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.tenant = tenants.tenant) \
+        ORDER BY tenant";
+    let rows = q.rows(sql, vec![]).await?;
     rows.iter().map(|row| row.id("tenant")).collect()
 }
 
@@ -73,37 +76,38 @@ pub async fn keys_by_purpose(q: &mut impl Query) -> Result<Vec<(String, i64)>> {
     rows.iter().map(|row| Ok((row.text("purpose")?.to_owned(), row.int("keys")?))).collect()
 }
 
-/// How many stored records of a purpose are sealed with another key than this one. Of what is sealed
-/// for the other purposes nothing is stored for long.
-pub async fn not_sealed_with(
+/// How many stored records of a purpose name each key, by the bytes where the key's id stands. Of what
+/// is sealed for the other purposes nothing is stored for long.
+pub async fn records_by_key(
     q: &mut impl Query,
     tenant: &TenantId,
     purpose: Purpose,
-    key: &KeyId,
-) -> Result<i64> {
+) -> Result<Vec<(Vec<u8>, i64)>> {
     // The third to the eighteenth byte of a record name its key.
     let sql = match purpose {
         Purpose::Vault => {
-            "SELECT COUNT(*) AS others FROM connected_accounts \
-            WHERE tenant = $1 AND substr(sealed_tokens, 3, 16) <> $2"
+            "SELECT substr(sealed_tokens, 3, 16) AS key_id, COUNT(*) AS records \
+            FROM connected_accounts WHERE tenant = $1 GROUP BY 1"
         }
         Purpose::ProviderSecrets => {
-            "SELECT COUNT(*) + (SELECT COUNT(*) FROM event_streams \
-            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2) AS others \
-            FROM connections WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
+            "SELECT key_id, COUNT(*) AS records FROM ( \
+            SELECT substr(sealed_secret, 3, 16) AS key_id FROM connections \
+            WHERE tenant = $1 AND sealed_secret IS NOT NULL \
+            UNION ALL SELECT substr(sealed_secret, 3, 16) AS key_id FROM event_streams \
+            WHERE tenant = $1) records GROUP BY key_id"
         }
         Purpose::ClientSecrets => {
-            "SELECT COUNT(*) AS others FROM clients \
-            WHERE tenant = $1 AND substr(sealed_secret, 3, 16) <> $2"
+            "SELECT substr(sealed_secret, 3, 16) AS key_id, COUNT(*) AS records \
+            FROM clients WHERE tenant = $1 AND sealed_secret IS NOT NULL GROUP BY 1"
         }
         Purpose::SigningKeys => {
-            "SELECT COUNT(*) AS others FROM signing_keys \
-            WHERE tenant = $1 AND substr(sealed_key, 3, 16) <> $2"
+            "SELECT substr(sealed_key, 3, 16) AS key_id, COUNT(*) AS records \
+            FROM signing_keys WHERE tenant = $1 GROUP BY 1"
         }
-        Purpose::Tickets | Purpose::Cursors | Purpose::DpopNonces => return Ok(0),
+        Purpose::Tickets | Purpose::Cursors | Purpose::DpopNonces => return Ok(Vec::new()),
     };
-    let row = q.row(sql, vec![tenant.into(), key.as_bytes().as_slice().into()]).await?;
-    row.map_or(Ok(0), |row| row.int("others"))
+    let rows = q.rows(sql, vec![tenant.into()]).await?;
+    rows.iter().map(|row| Ok((row.bytes("key_id")?.to_vec(), row.int("records")?))).collect()
 }
 
 /// Replaces the sealed tokens of an account with the same tokens sealed anew.

@@ -30,6 +30,13 @@ pub async fn exist(q: &mut impl Query) -> Result<bool> {
     Ok(q.row("SELECT tenant FROM tenants LIMIT 1", vec![]).await?.is_some())
 }
 
+/// Lets nobody else who asks for it change the tenant's keys until the transaction is over. Answers
+/// `false` if there is no such tenant.
+pub async fn lock(tx: &mut WriteTx, tenant: &TenantId) -> Result<bool> {
+    let sql = "UPDATE tenants SET settings = settings WHERE tenant = $1";
+    Ok(tx.execute(sql, vec![tenant.into()]).await? == 1)
+}
+
 /// Makes a tenant with its base URLs.
 pub async fn insert(tx: &mut WriteTx, tenant: &Tenant, now: Timestamp) -> Result<()> {
     let sql = "INSERT INTO tenants (tenant, settings, created_at) VALUES ($1, $2, $3)";

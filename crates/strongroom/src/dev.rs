@@ -125,7 +125,7 @@ async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
 async fn open(place: &Place) -> Result<Arc<App>, Failure> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let database = storage::open(place.database(), clock.now()).await?;
-    let keks = storage::keks(&place.kek(), &[], &database, &*entropy).await?;
+    let keks = storage::keks(&place.kek(), &[], &database, &*entropy, clock.now()).await?;
     let journal = place.folder().join("unstored");
     wiring::app(database, keks, clock, entropy, Reach::PublicAndLoopback, &journal).await
 }

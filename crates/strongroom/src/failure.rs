@@ -66,9 +66,11 @@ pub(crate) enum Failure {
     #[error("the tenant {name} or one of its hosts exists already")]
     TenantExists { name: String },
     #[error(
-        "no key-encryption key: pass --kek-file, --kek-command or --kek-transit, or set {variable}"
+        "no key-encryption key: pass --kek-file or another of the --kek options, or set {variable}"
     )]
     NoKek { variable: &'static str },
+    #[error("nothing is erased: confirm with --yes-erase {tenant}")]
+    EraseNotConfirmed { tenant: String },
     #[error(transparent)]
     Selftest(#[from] SelftestError),
     #[error("the promise does not hold ({violations} times)")]
@@ -123,6 +125,7 @@ impl Failure {
             | Self::Catalogue(_)
             | Self::Translation(_)
             | Self::Emulator(_)
+            | Self::EraseNotConfirmed { .. }
             | Self::Selftest(_)
             | Self::PromiseBroken { .. }
             | Self::Demo(_) => FAILED,

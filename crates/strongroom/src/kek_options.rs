@@ -16,6 +16,8 @@ use crate::storage::{KEK_VARIABLE, KekLocation};
 const FILE: &str = "kek_file";
 const COMMAND: &str = "kek_command";
 const TRANSIT: &str = "kek_transit";
+const AWS_KMS: &str = "kek_aws_kms";
+const PKCS11: &str = "kek_pkcs11";
 
 /// What was given, in the order in which it was given.
 pub(crate) struct KekOptions(Vec<KekLocation>);
@@ -41,8 +43,8 @@ impl Args for KekOptions {
             .action(ArgAction::Append)
             .value_parser(value_parser!(PathBuf))
             .help(
-                "The key-encryption key: 32 bytes in base64. Given more than once, together with \
-                 --kek-command and --kek-transit, the first wraps, the others open what they wrapped. The variable \
+                "The key-encryption key: 32 bytes in base64. Of several, in whichever of the --kek \
+                 options, the first wraps, the others open what they wrapped. The variable \
                  STRONGROOM_KEK may hold one more key itself",
             );
         let program = Arg::new(COMMAND)
@@ -66,7 +68,29 @@ impl Args for KekOptions {
                  the URL at which it decrypts: https://HOST/v1/transit/decrypt/NAME. The variable \
                  VAULT_TOKEN may hold a token for it",
             );
-        command.arg(file).arg(program).arg(transit)
+        let aws_kms = Arg::new(AWS_KMS)
+            .long("kek-aws-kms")
+            .value_names(["KEY", "FILE"])
+            .num_args(2)
+            .action(ArgAction::Append)
+            .value_parser(NonEmptyStringValueParser::new())
+            .help(
+                "A key-encryption key that this key of AWS KMS has encrypted into a file. The variables \
+                 AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and \
+                 AWS_ENDPOINT_URL_KMS mean what they mean to the programs of AWS",
+            );
+        let pkcs11 = Arg::new(PKCS11)
+            .long("kek-pkcs11")
+            .value_names(["MODULE", "TOKEN", "KEY", "FILE"])
+            .num_args(4)
+            .action(ArgAction::Append)
+            .value_parser(NonEmptyStringValueParser::new())
+            .help(
+                "A key-encryption key that a key of a PKCS#11 token has encrypted into a file: the \
+                 library, the labels of token and key, the file. The variable STRONGROOM_PKCS11_PIN \
+                 holds the PIN, or STRONGROOM_PKCS11_PIN_FILE names a file with it",
+            );
+        command.args([file, program, transit, aws_kms, pkcs11])
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -80,15 +104,22 @@ impl FromArgMatches for KekOptions {
         let files = files.cloned().map(KekLocation::File);
         let programs = matches.get_many::<String>(COMMAND).into_iter().flatten();
         let programs = programs.cloned().map(KekLocation::Command);
-        let transits = matches.get_occurrences::<String>(TRANSIT).into_iter().flatten();
-        let transits = transits.filter_map(|mut pair| {
-            let (url, file) = (pair.next()?, pair.next()?);
-            Some(KekLocation::Transit { url: url.clone(), ciphertext: file.into() })
+        let transits = tuples(matches, TRANSIT).map(|(position, [url, file])| {
+            (position, KekLocation::Transit { url, ciphertext: file.into() })
+        });
+        let kms = tuples(matches, AWS_KMS).map(|(position, [key, file])| {
+            (position, KekLocation::AwsKms { key, ciphertext: file.into() })
+        });
+        let tokens = tuples(matches, PKCS11).map(|(position, [module, token, key, file])| {
+            let (module, ciphertext) = (module.into(), file.into());
+            (position, KekLocation::Pkcs11 { module, token, key, ciphertext })
         });
         let mut given: Vec<_> = positions(matches.indices_of(FILE))
             .zip(files)
             .chain(positions(matches.indices_of(COMMAND)).zip(programs))
-            .chain(positions(matches.indices_of(TRANSIT)).step_by(2).zip(transits))
+            .chain(transits)
+            .chain(kms)
+            .chain(tokens)
             .collect();
         given.sort_by_key(|(position, _)| *position);
         Ok(Self(given.into_iter().map(|(_, location)| location).collect()))
@@ -102,6 +133,16 @@ impl FromArgMatches for KekOptions {
 
 fn positions(indices: Option<Indices<'_>>) -> impl Iterator<Item = usize> {
     indices.into_iter().flatten()
+}
+
+/// The values of an option that takes `N` at a time, each time with the position of the first.
+fn tuples<const N: usize>(
+    matches: &ArgMatches,
+    option: &str,
+) -> impl Iterator<Item = (usize, [String; N])> {
+    let values = matches.get_occurrences::<String>(option).into_iter().flatten();
+    let values = values.filter_map(|values| values.cloned().collect::<Vec<_>>().try_into().ok());
+    positions(matches.indices_of(option)).step_by(N).zip(values)
 }
 
 #[cfg(test)]
@@ -122,6 +163,12 @@ mod tests {
                 KekLocation::Transit { url, ciphertext } => {
                     format!("{url} {}", ciphertext.display())
                 }
+                KekLocation::AwsKms { key, ciphertext } => {
+                    format!("aws {key} {}", ciphertext.display())
+                }
+                KekLocation::Pkcs11 { module, token, key, ciphertext } => {
+                    format!("{} {token} {key} {}", module.display(), ciphertext.display())
+                }
                 KekLocation::Environment(_) | KekLocation::Passing => String::new(),
             })
             .collect();
@@ -136,5 +183,10 @@ mod tests {
         check("--kek-file a --kek-command c --kek-file b", &["a", "!c", "b"]);
         check("--kek-transit u f --kek-file a --kek-transit v g", &["u f", "a", "v g"]);
         check("--kek-file a --kek-transit u f --kek-command c", &["a", "u f", "!c"]);
+        check("--kek-aws-kms k f --kek-transit u f --kek-file a", &["aws k f", "u f", "a"]);
+        check(
+            "--kek-pkcs11 m t k f --kek-file a --kek-pkcs11 m t k g",
+            &["m t k f", "a", "m t k g"],
+        );
     }
 }

@@ -9,10 +9,11 @@ use engine::app::App;
 use engine::clock::SystemClock;
 use engine::entropy::OsEntropy;
 use engine::key_rotation::{
-    self, KNOWN_TO_ALL, KekStatus, PUBLISHED_BEFORE, PurposeStatus, Resealed, Retirement,
+    self, Erasure, KNOWN_TO_ALL, KekStatus, PUBLISHED_BEFORE, PurposeStatus, Resealed, Retirement,
     SigningRotation, Unopened, Verification,
 };
 use engine::outbound::Reach;
+use model::ids::TenantId;
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -31,6 +32,8 @@ pub(crate) enum KeysCommand {
     Verify(ReportOptions),
     /// Forget a key-encryption key that wraps nothing any more
     Retire(RetireOptions),
+    /// Erase a tenant: delete its keys, after which nothing that they sealed can be read
+    Erase(EraseOptions),
 }
 
 /// What `status` and `verify` take.
@@ -66,6 +69,18 @@ pub(crate) struct RetireOptions {
     kek_id: String,
 }
 
+/// What `erase` takes.
+#[derive(Args)]
+pub(crate) struct EraseOptions {
+    #[command(flatten)]
+    storage: StorageOptions,
+    /// The tenant's name
+    tenant: String,
+    /// The tenant's name once more; without it nothing is erased
+    #[arg(long, value_name = "TENANT")]
+    yes_erase: Option<String>,
+}
+
 /// Runs the command.
 pub(crate) async fn run(command: KeysCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -73,6 +88,7 @@ pub(crate) async fn run(command: KeysCommand) -> Result<ExitCode, Failure> {
         KeysCommand::Rotate(options) => rotate(options).await,
         KeysCommand::Verify(options) => verify(options).await,
         KeysCommand::Retire(options) => retire(options).await,
+        KeysCommand::Erase(options) => erase(options).await,
     }
 }
 
@@ -114,7 +130,7 @@ async fn status(options: ReportOptions) -> Result<ExitCode, Failure> {
 
 async fn rotate(options: RotateOptions) -> Result<ExitCode, Failure> {
     let room = open(&options.storage).await?;
-    let wrapped = key_rotation::rewrap(&room.app).await?;
+    let wrapped = key_rotation::rewrap(&room.app, room.app.now()).await?;
     say(&format!("{wrapped} tenant keys were wrapped anew"))?;
     let mut is_complete = true;
     if options.data_keys {
@@ -133,12 +149,12 @@ async fn rotate_data_keys(app: &App) -> Result<bool, Failure> {
     // Every server has to know the new keys before the first record is sealed with one.
     tokio::time::sleep(KNOWN_TO_ALL + KNOWN_TO_ALL / 3).await;
     let bar = io::stderr().is_terminal();
-    let Resealed { sealed, failures } = key_rotation::reseal(app, |count, total| {
+    let progress = |count, total| {
         if bar {
             draw(count, total);
         }
-    })
-    .await?;
+    };
+    let Resealed { sealed, failures } = key_rotation::reseal(app, progress, app.now()).await?;
     if bar {
         // If standard error is gone, there is nobody left to draw for.
         let _drawn = writeln!(io::stderr());
@@ -147,6 +163,10 @@ async fn rotate_data_keys(app: &App) -> Result<bool, Failure> {
         say_unopened(unopened)?;
     }
     say(&format!("{sealed} records were sealed anew"))?;
+    let removed = key_rotation::remove_outlived_keys(app, app.now()).await?;
+    if removed > 0 {
+        say(&format!("{removed} older tenant keys were removed"))?;
+    }
     Ok(failures.is_empty())
 }
 
@@ -178,7 +198,10 @@ async fn verify(options: ReportOptions) -> Result<ExitCode, Failure> {
     if options.json {
         print_json(&found)?;
     } else {
-        let Verification { opened, failures } = &found;
+        let Verification { opened, erased, failures } = &found;
+        for tenant in erased {
+            say(&format!("{tenant} is erased"))?;
+        }
         for unopened in failures {
             say_unopened(unopened)?;
         }
@@ -190,7 +213,7 @@ async fn verify(options: ReportOptions) -> Result<ExitCode, Failure> {
 async fn retire(options: RetireOptions) -> Result<ExitCode, Failure> {
     let room = open(&options.storage).await?;
     let id = &options.kek_id;
-    let (code, sentence) = match key_rotation::retire(&room.app, id).await? {
+    let (code, sentence) = match key_rotation::retire(&room.app, id, room.app.now()).await? {
         Retirement::Retired => (
             ExitCode::SUCCESS,
             format!("The key {id} is forgotten; backups of before may still need it."),
@@ -206,6 +229,27 @@ async fn retire(options: RetireOptions) -> Result<ExitCode, Failure> {
         Retirement::Unknown => {
             (ExitCode::FAILURE, format!("The database knows no key-encryption key {id}."))
         }
+    };
+    say(&sentence)?;
+    Ok(code)
+}
+
+async fn erase(options: EraseOptions) -> Result<ExitCode, Failure> {
+    let EraseOptions { storage, tenant, yes_erase } = options;
+    if yes_erase.as_ref() != Some(&tenant) {
+        return Err(Failure::EraseNotConfirmed { tenant });
+    }
+    let room = open(&storage).await?;
+    let id = TenantId::new(&tenant);
+    let (code, sentence) = match key_rotation::erase(&room.app, &id, room.app.now()).await? {
+        Erasure::Erased(count) => (
+            ExitCode::SUCCESS,
+            format!("The {count} keys of {tenant} are deleted; backups of before still have them."),
+        ),
+        Erasure::AlreadyErased => {
+            (ExitCode::SUCCESS, format!("The keys of {tenant} had been deleted before."))
+        }
+        Erasure::Unknown => (ExitCode::FAILURE, format!("There is no tenant {tenant}.")),
     };
     say(&sentence)?;
     Ok(code)

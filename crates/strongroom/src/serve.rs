@@ -91,7 +91,7 @@ impl StorageOptions {
 
     async fn keks(&self, database: &Database) -> Result<KekSet, Failure> {
         let (active, others) = self.kek.locations()?;
-        Ok(storage::keks(&active, &others, database, &OsEntropy).await?)
+        Ok(storage::keks(&active, &others, database, &OsEntropy, SystemClock.now()).await?)
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use engine::entropy::Entropy;
-use engine::kek::{self, COMMAND_LIMIT, KekError, NotATransitUrl, Transit};
+use engine::kek::{
+    self, AwsEnvironmentError, AwsKms, COMMAND_LIMIT, KekError, NotATransitUrl, TokenKey, Transit,
+};
 use protocol::time::Timestamp;
 use store::migrate::migrate;
 use store::{Database, StoreError};
@@ -49,6 +51,18 @@ pub(crate) enum KekLocation {
         url: String,
         ciphertext: PathBuf,
     },
+    /// In this file, encrypted by this key of AWS KMS.
+    AwsKms {
+        key: String,
+        ciphertext: PathBuf,
+    },
+    /// In this file, encrypted by this key of this token, which the module talks to.
+    Pkcs11 {
+        module: PathBuf,
+        token: String,
+        key: String,
+        ciphertext: PathBuf,
+    },
     /// The key itself, from this variable.
     Environment(Zeroizing<String>),
     /// Nowhere: it is made now and gone with the process.
@@ -60,6 +74,10 @@ pub(crate) use engine::kek::VARIABLE as KEK_VARIABLE;
 /// The variable that holds the token for Transit, as the programs of Vault and OpenBao have it.
 const TRANSIT_TOKEN_VARIABLE: &str = "VAULT_TOKEN";
 
+/// The variables that hold the PIN of a PKCS#11 token, and a file with it.
+const PIN_VARIABLE: &str = "STRONGROOM_PKCS11_PIN";
+const PIN_FILE_VARIABLE: &str = "STRONGROOM_PKCS11_PIN_FILE";
+
 /// Why there is no key for the database.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KekLocationError {
@@ -67,6 +85,10 @@ pub(crate) enum KekLocationError {
     Kek(#[from] KekError),
     #[error(transparent)]
     Transit(#[from] NotATransitUrl),
+    #[error(transparent)]
+    AwsKms(#[from] AwsEnvironmentError),
+    #[error("for the PKCS#11 token neither {PIN_VARIABLE} nor {PIN_FILE_VARIABLE} is set")]
+    NoPin,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
@@ -81,7 +103,12 @@ impl KekLocation {
     fn missing_file(&self) -> Option<&Path> {
         match self {
             Self::File(file) => (!file.exists()).then_some(file),
-            Self::Command(_) | Self::Transit { .. } | Self::Environment(_) | Self::Passing => None,
+            Self::Command(_)
+            | Self::Transit { .. }
+            | Self::AwsKms { .. }
+            | Self::Pkcs11 { .. }
+            | Self::Environment(_)
+            | Self::Passing => None,
         }
     }
 }
@@ -129,12 +156,13 @@ pub(crate) async fn keks(
     others: &[KekLocation],
     database: &Database,
     entropy: &dyn Entropy,
+    now: Timestamp,
 ) -> Result<KekSet, KekLocationError> {
     let in_use = keks_in_use(database).await?;
     let mut opened = Vec::new();
     for location in others {
         if location.missing_file().is_none() {
-            opened.push(kek(location, entropy).await?);
+            opened.push(kek(location, entropy, now).await?);
         }
     }
     let missing = std::iter::once(active).chain(others).filter_map(KekLocation::missing_file);
@@ -151,12 +179,16 @@ pub(crate) async fn keks(
     }
     let active = match active.missing_file() {
         Some(file) => kek::from_file_or_new(file, entropy)?,
-        None => kek(active, entropy).await?,
+        None => kek(active, entropy, now).await?,
     };
     Ok(KekSet::new(active, opened))
 }
 
-async fn kek(location: &KekLocation, entropy: &dyn Entropy) -> Result<Kek, KekLocationError> {
+async fn kek(
+    location: &KekLocation,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<Kek, KekLocationError> {
     let kek = match location {
         KekLocation::Environment(text) => kek::from_text(text, KEK_VARIABLE),
         KekLocation::Command(command) => kek::from_command(command, COMMAND_LIMIT).await,
@@ -166,8 +198,25 @@ async fn kek(location: &KekLocation, entropy: &dyn Entropy) -> Result<Kek, KekLo
             let token = std::env::var(TRANSIT_TOKEN_VARIABLE).ok().map(Zeroizing::new);
             Transit::new(url, token)?.kek(ciphertext).await
         }
+        KekLocation::AwsKms { key, ciphertext } => {
+            let kms = AwsKms::from_variables(key, |name| std::env::var(name).ok())?;
+            kms.kek(ciphertext, now).await
+        }
+        KekLocation::Pkcs11 { module, token, key, ciphertext } => {
+            TokenKey::new(module, token, key, &pin()?).kek(ciphertext).await
+        }
     };
     Ok(kek?)
+}
+
+/// The user's PIN of a PKCS#11 token.
+fn pin() -> Result<Zeroizing<String>, KekLocationError> {
+    if let Ok(pin) = std::env::var(PIN_VARIABLE) {
+        return Ok(Zeroizing::new(pin));
+    }
+    let file = std::env::var_os(PIN_FILE_VARIABLE).ok_or(KekLocationError::NoPin)?;
+    let text = kek::private_text(Path::new(&file))?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
 /// The key-encryption keys that the database names: those that wrap something first.

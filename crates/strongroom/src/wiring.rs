@@ -57,6 +57,7 @@ impl Servers {
         let router = web::router(Arc::clone(&app))?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(jobs::housekeeping(Arc::clone(&app), stop.clone()));
+        tasks.spawn(jobs::forgetting(Arc::clone(&app), stop.clone()));
         tasks.spawn(journal::replaying(Arc::clone(&app), stop.clone()));
         tasks.spawn(renewals::renewing(Arc::clone(&app), stop.clone()));
         tasks.spawn(provider_revocations::revoking(Arc::clone(&app), stop.clone()));

@@ -87,7 +87,9 @@ pub async fn reveal(
     now: Timestamp,
 ) -> Result<Vec<Option<ClientSecret>>, ClientError> {
     let holders = administrator::holders(&mut app.store.read().await?, context).await?;
-    let keys = app.tenant_keys(context.tenant_id(), now).await?;
+    let sealed: Vec<_> =
+        stored.iter().filter_map(|stored| Some(&stored.secret.as_ref()?.sealed)).collect();
+    let keys = app.keys_for_records(context.tenant_id(), &sealed, now).await?;
     let is_within_reach =
         |id: &ClientId| holders.get(id).is_none_or(|held| by.lacking(held).is_empty());
     let secrets = stored

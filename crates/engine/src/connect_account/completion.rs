@@ -123,7 +123,7 @@ async fn keep(
         return Err(ConnectError::Ended);
     };
     let account: GivenAccount = serde_json::from_str(account)?;
-    let keys = app.keys.of(tx, tenant, now).await?;
+    let keys = app.keys.for_records(tx, tenant, &[sealed], now).await?;
     let share = users::share(tx, tenant, &transaction.user_id).await?;
     let share = share.ok_or(TokensetError::UserGone)?;
     let place = waiting_place(context, transaction);

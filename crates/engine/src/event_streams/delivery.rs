@@ -31,6 +31,7 @@ use super::{DestinationSecret, target};
 use crate::app::App;
 use crate::audit::{Event, chain};
 use crate::context::Context;
+use crate::keys::KeyError;
 use crate::outbound::{CALL_TIMEOUT, OutboundError};
 
 /// How often is looked for what is due.
@@ -144,18 +145,24 @@ async fn find_due(app: &App, now: Timestamp) -> Result<Vec<Due>, StoreError> {
 async fn deliver(app: &App, due: &Due, now: Timestamp) -> Result<usize, StoreError> {
     let Due { context, stored } = due;
     let (tenant, stream) = (context.tenant_id(), &stored.stream);
-    let secrets = match app.tenant_keys(tenant, now).await {
-        Ok(keys) => StreamSecrets::open(&keys, tenant, &stream.id, &stored.sealed_secret),
+    let mut read = app.store.read().await?;
+    let sealed = &stored.sealed_secret;
+    let secrets = match app.keys.for_records(&mut read, tenant, &[sealed], now).await {
+        Ok(keys) => StreamSecrets::open(&keys, tenant, &stream.id, sealed),
         Err(error) => Err(error),
     };
     let secrets = match secrets {
         Ok(secrets) => secrets,
+        Err(KeyError::Store(error)) => return Err(error),
         Err(error) => {
             tracing::error!(error = chain(&error), stream = %stream.id, "its secrets do not open");
+            let mut tx = app.store.write().await?;
+            let until = now.saturating_add(PAUSE_LONGEST);
+            event_streams::pause(&mut tx, tenant, &stream.id, until).await?;
+            tx.commit().await?;
             return Ok(0);
         }
     };
-    let mut read = app.store.read().await?;
     let page = event_deliveries::due(&mut read, tenant, &stream.id, LOOK_AT, now).await?;
     drop(read);
     let count = page.len();

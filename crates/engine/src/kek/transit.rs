@@ -5,19 +5,16 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use serde::Deserialize;
 use url::Url;
 use vault::keyring::Kek;
 use zeroize::Zeroizing;
 
+use super::remote::{self, RemoteFault};
 use super::{KekError, decode};
-use crate::outbound::{Outbound, OutboundError, Reach};
 
-/// Transit answers no later: a start that lacks its key is refused within three seconds.
-const LIMIT: Duration = Duration::from_millis(2500);
 /// A ciphertext is no longer, in bytes.
 const CIPHERTEXT_MAX: usize = 4096;
 
@@ -32,26 +29,6 @@ pub struct Transit {
 #[derive(Debug, thiserror::Error)]
 #[error("a key of Transit is https://HOST/v1/transit/decrypt/NAME")]
 pub struct NotATransitUrl;
-
-/// Why Transit did not decrypt. Nothing that was sent or received is told.
-#[derive(Debug, thiserror::Error)]
-pub enum TransitFault {
-    /// It could not be asked.
-    #[error(transparent)]
-    Outbound(#[from] OutboundError),
-    /// The client for the call cannot be set up.
-    #[error("the client for the call cannot be set up")]
-    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It refused.
-    #[error("it answered {0}")]
-    Refused(StatusCode),
-    /// The request could not be made.
-    #[error("the token or the URL cannot be sent")]
-    Unsendable(#[from] http::Error),
-    /// Its answer is none of Transit.
-    #[error("its answer is not one of Transit")]
-    NotTransit(#[from] serde_json::Error),
-}
 
 #[derive(Deserialize)]
 struct Decrypted {
@@ -75,8 +52,7 @@ impl Transit {
         Ok(Self { url, token })
     }
 
-    /// Has the ciphertext of a file decrypted. Calls lead to public addresses over TLS, or to an agent
-    /// on this machine.
+    /// Has the ciphertext of a file decrypted.
     pub async fn kek(&self, ciphertext: &Path) -> Result<Kek, KekError> {
         let text = fs::read_to_string(ciphertext)
             .map_err(|source| KekError::Unreadable { path: ciphertext.to_owned(), source })?;
@@ -93,7 +69,7 @@ impl Transit {
         decode(&plaintext, &format!("what Transit at {host} decrypted"))
     }
 
-    async fn decrypted(&self, ciphertext: &str) -> Result<Zeroizing<String>, TransitFault> {
+    async fn decrypted(&self, ciphertext: &str) -> Result<Zeroizing<String>, RemoteFault> {
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(self.url.as_str())
@@ -104,13 +80,7 @@ impl Transit {
             request = request.header("x-vault-token", token.as_str());
         }
         let body = serde_json::json!({ "ciphertext": ciphertext }).to_string();
-        let outbound = Outbound::within(Reach::PublicAndLoopback, LIMIT)
-            .map_err(|error| TransitFault::Client(error.into()))?;
-        let answer = outbound.send(request.body(body.into_bytes())?).await?;
-        if answer.status != StatusCode::OK {
-            return Err(TransitFault::Refused(answer.status));
-        }
-        let decrypted: Decrypted = serde_json::from_slice(&answer.body)?;
+        let decrypted: Decrypted = remote::ask(request.body(body.into_bytes())?).await?;
         Ok(Zeroizing::new(decrypted.data.plaintext))
     }
 }
@@ -124,6 +94,7 @@ impl fmt::Debug for Transit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbound::OutboundError;
 
     #[test]
     fn a_url_leads_to_a_key_that_decrypts() {
@@ -152,7 +123,7 @@ mod tests {
             let transit = Transit::new(url, Some(Zeroizing::new("hvs.secret".to_owned()))).unwrap();
             assert!(!format!("{transit:?}").contains("secret"));
             let refused = transit.kek(&folder).await.unwrap_err();
-            let KekError::Transit { source: TransitFault::Outbound(source), .. } = refused else {
+            let KekError::Transit { source: RemoteFault::Outbound(source), .. } = refused else {
                 panic!("{url}: {refused}")
             };
             assert!(matches!(source, OutboundError::Forbidden), "{url}");

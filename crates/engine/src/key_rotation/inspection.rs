@@ -79,6 +79,8 @@ impl Unopened {
 pub struct Verification {
     /// How many records open.
     pub opened: usize,
+    /// Tenants that were erased: none of their records opens, as it is meant.
+    pub erased: Vec<TenantId>,
     /// Those that do not.
     pub failures: Vec<Unopened>,
 }
@@ -121,7 +123,8 @@ pub async fn status(app: &App) -> Result<KeyStatus, StoreError> {
 /// # Errors
 /// If the database fails.
 pub async fn verify(app: &App) -> Result<Verification, KeyError> {
-    let mut found = Verification::default();
+    let erased = store::keys::erased_tenants(&mut app.store.read().await?).await?;
+    let mut found = Verification { erased, ..Verification::default() };
     for tenant in resealing::tenants(&mut app.store.read().await?).await? {
         for wrapped in store::keys::tenant_keys(&mut app.store.read().await?, &tenant).await? {
             let outcome = unwrap(app.keys.keks(), &tenant, &wrapped).map(drop);

@@ -1,6 +1,8 @@
 //! Seals every record anew.
 
 use model::ids::{ClientId, ConnectedAccountId, ConnectionId, EventStreamId, TenantId};
+use protocol::time::Timestamp;
+use serde_json::json;
 use store::clients::StoredSecret;
 use store::connected_accounts::StoredAccount;
 use store::resealing::{self, SealedSecret};
@@ -9,7 +11,7 @@ use vault::keyring::Purpose;
 use vault::seal::{Place, Sealed};
 
 use super::inspection::Unopened;
-use super::{PAGE, older_records};
+use super::{PAGE, note, older_records};
 use crate::app::App;
 use crate::keys::{KeyError, TenantKeys, signing_key_place};
 use crate::tokensets::TokensetError;
@@ -33,12 +35,18 @@ pub struct Resealed {
 pub async fn reseal(
     app: &App,
     mut progress: impl FnMut(usize, usize),
+    now: Timestamp,
 ) -> Result<Resealed, KeyError> {
     let mut done = Resealed::default();
     let tenants = resealing::tenants(&mut app.store.read().await?).await?;
     let total = older(app, &tenants).await?;
     for tenant in &tenants {
-        let keys = app.keys.known_to_all(&mut app.store.read().await?, tenant).await?;
+        let before = (done.sealed, done.failures.len());
+        let keys = match app.keys.known_to_all(&mut app.store.read().await?, tenant).await {
+            // Since we looked for tenants.
+            Err(KeyError::Erased { .. }) => continue,
+            opened => opened?,
+        };
         let work = Work { app, tenant, keys: &keys };
         work.secrets(&mut done).await?;
         progress(done.sealed, total);
@@ -55,6 +63,13 @@ pub async fn reseal(
                 done.note(tenant, "connected_accounts", stored.account.id.as_str(), outcome)?;
             }
             progress(done.sealed, total);
+        }
+        let (sealed, unopened) = (done.sealed - before.0, done.failures.len() - before.1);
+        if sealed > 0 {
+            let mut tx = app.store.write().await?;
+            let details = json!({ "records": sealed, "unopened": unopened });
+            note(app, &mut tx, tenant, "Seal the records anew", details, now).await?;
+            tx.commit().await?;
         }
     }
     Ok(done)

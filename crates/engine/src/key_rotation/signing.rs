@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use model::ids::TenantId;
 use protocol::time::Timestamp;
+use serde_json::json;
 use store::StoreError;
 use store::keys::{self, Stage};
 use store::resealing;
 use vault::keyring::Purpose;
 
+use super::note;
 use crate::app::App;
 use crate::keys::{KeyError, fresh_signing_key, sealed_signing_key};
 
@@ -70,9 +72,14 @@ async fn rotate_tenant(app: &App, tenant: &TenantId, now: Timestamp) -> Result<b
         return Ok(false);
     }
     keys::insert_signing_key(&mut tx, tenant, &fresh, now).await?;
-    for kid in outlived(&stages, now) {
+    let outlived: Vec<_> = outlived(&stages, now).collect();
+    for kid in &outlived {
         keys::remove_signing_key(&mut tx, tenant, kid).await?;
     }
+    let details = json!({
+        "kid": next, "former_kid": current, "next_kid": fresh.kid, "removed_kids": outlived,
+    });
+    note(app, &mut tx, tenant, "Rotate the signing key", details, now).await?;
     tx.commit().await.map(|()| true).map_err(|error: StoreError| error.into())
 }
 

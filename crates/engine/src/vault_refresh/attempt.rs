@@ -71,7 +71,8 @@ impl Attempt<'_> {
         let mut read = self.app.store.read().await?;
         let share = users::share(&mut read, tenant, &stored.account.user_id).await?;
         let share = share.ok_or(TokensetError::UserGone)?;
-        let keys = self.app.keys.of(&mut read, tenant, now).await?;
+        let sealed = &stored.sealed_tokens;
+        let keys = self.app.keys.for_records(&mut read, tenant, &[sealed], now).await?;
         let tokens = tokensets::open(&keys, tenant, &share, stored)?;
         Ok((share, keys, tokens))
     }
@@ -247,7 +248,10 @@ impl Renewal<'_> {
                 revocations::supersede(&mut tx, tenant, &successor, self.share, now).await?;
                 return Ok(tx.commit().await?);
             };
-            let current = tokensets::open(self.keys, tenant, self.share, &found)?;
+            let sealed = &found.sealed_tokens;
+            let keys = app.keys.for_records(&mut read, tenant, &[sealed], now).await?;
+            drop(read);
+            let current = tokensets::open(&keys, tenant, self.share, &found)?;
             // The same version again: the lease is another's, who spends the same token now. The
             // provider takes it once more, or that node will find it refused; ours is the successor.
             if current.refresh_token != sent.refresh_token {

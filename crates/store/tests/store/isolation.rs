@@ -203,7 +203,10 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 47] = [
+const CHANGES: [&str; 50] = [
+    "tenants::lock",
+    "keys::remove_tenant_key",
+    "keys::erase",
     "tenants::replace_base_urls",
     "tenants::update_settings",
     "clients::find_for_update",
@@ -256,9 +259,10 @@ const CHANGES: [&str; 47] = [
 /// Does a write and says whether there was something to change.
 async fn change(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
     match name.split_once("::").unwrap() {
-        ("tenants" | "clients" | "resource_servers" | "client_grants" | "connections", _) => {
-            change_configuration(name, tx, t).await
-        }
+        (
+            "tenants" | "keys" | "clients" | "resource_servers" | "client_grants" | "connections",
+            _,
+        ) => change_configuration(name, tx, t).await,
         ("users" | "passwords" | "sessions" | "connected_accounts" | "refresh_leases", _) => {
             change_people(name, tx, t).await
         }
@@ -273,6 +277,9 @@ async fn change_configuration(name: &str, tx: &mut WriteTx, t: &TenantId) -> boo
     let (c1, con) = ("c1".into(), "con_1".into());
     let (api, grant) = ("api1".into(), "cgr_1".into());
     match name {
+        "tenants::lock" => tenants::lock(tx, t).await,
+        "keys::remove_tenant_key" => keys::remove_tenant_key(tx, t, &KeyId::new([1; 16])).await,
+        "keys::erase" => keys::erase(tx, t).await.map(|rows| rows == 1),
         "tenants::replace_base_urls" => {
             let mut tenant = samples::tenant(t.as_str());
             tenant.base_urls.truncate(1);

@@ -1,6 +1,7 @@
 //! Bringing a database to the schema of this binary.
 
 use std::path::Path;
+use std::time::Duration;
 
 use store::migrate::migrate;
 use store::{Query as _, StoreError};
@@ -12,6 +13,15 @@ fn migrations() -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
     let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
     names.filter(|name| name.to_str().unwrap().starts_with(|c: char| c.is_ascii_digit())).count()
+}
+
+/// Every migration was applied once, and the tables work.
+async fn is_whole(place: &Place) {
+    let database = place.open().await;
+    let sql = "SELECT COUNT(*) AS applied FROM migrations";
+    let row = database.read().await.unwrap().row(sql, vec![]).await.unwrap().unwrap();
+    assert_eq!(usize::try_from(row.int("applied").unwrap()).unwrap(), migrations());
+    crate::samples::settle(&database, "acme").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,13 +36,30 @@ async fn nodes_that_start_at_once_apply_each_migration_once() {
         for node in nodes {
             node.await.unwrap().unwrap();
         }
-        let database = place.open().await;
-        let sql = "SELECT COUNT(*) AS applied FROM migrations";
-        let row = database.read().await.unwrap().row(sql, vec![]).await.unwrap().unwrap();
-        assert_eq!(usize::try_from(row.int("applied").unwrap()).unwrap(), migrations());
-        crate::samples::settle(&database, "acme").await;
+        is_whole(&place).await;
     })
     .await;
+}
+
+/// F35: a node that is cut off while it migrates leaves nothing half done, and two that come after it
+/// at once find all of it to do, or none.
+#[tokio::test(flavor = "multi_thread")]
+async fn f35_a_migration_that_is_cut_off_is_made_whole_by_the_next_nodes() {
+    for microseconds in [0, 300, 1_000, 3_000, 6_000, 10_000, 15_000, 25_000, 40_000] {
+        on_both_places(move |place: Place| async move {
+            let [cut_off, first, second] =
+                [place.open().await, place.open().await, place.open().await];
+            let start = |node| tokio::spawn(async move { migrate(&node, at(0)).await });
+            let cut_off = start(cut_off);
+            tokio::time::sleep(Duration::from_micros(microseconds)).await;
+            cut_off.abort();
+            let (first, second) = (start(first), start(second));
+            first.await.unwrap().unwrap();
+            second.await.unwrap().unwrap();
+            is_whole(&place).await;
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 32] = [
+const WALKS: [&str; 34] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
@@ -38,6 +38,8 @@ const WALKS: [&str; 32] = [
     "resource_servers client_grants",
     // Now and then: the connections of one strategy.
     "renewals connections",
+    // The keys of one tenant, which are few.
+    "renewals tenant_keys",
     // A rotation of keys looks at everything.
     "resealing clients",
     "resealing connected_accounts",
@@ -46,6 +48,8 @@ const WALKS: [&str; 32] = [
     "resealing signing_keys",
     "resealing tenant_keys",
     "resealing tenants",
+    // Which tenants were erased.
+    "keys tenants",
     // A rehearsal means every account of its tenant.
     "access_expiry connected_accounts",
     // Rare: a connection is removed.

@@ -197,7 +197,7 @@ async fn plant(
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let store = storage::open(database.location(), clock.now()).await?;
     let location = KekLocation::File(PathBuf::from(kek_file));
-    let keks = storage::keks(&location, &[], &store, &*entropy).await?;
+    let keks = storage::keks(&location, &[], &store, &*entropy, clock.now()).await?;
     let journal = kek_file.with_extension("unstored");
     let reach = Reach::PublicAndLoopback;
     let app = wiring::app(store, keks, clock, entropy, reach, &journal).await?;

@@ -68,6 +68,39 @@ async fn f31_a_key_that_is_in_use_is_not_forgotten() {
     assert!(out.contains("(active) wraps 11 tenant keys"), "{out}");
 }
 
+/// A tenant is erased by whoever types its name twice, and `verify` says so.
+#[tokio::test]
+async fn a_tenant_is_erased_when_its_name_is_given_twice() {
+    let home = folder();
+    let home = home.path();
+    with_tenant(home).await;
+    let kek = ["--kek-file", "old.kek"];
+    for confirmation in [&[][..], &["--yes-erase", "other"]] {
+        let erase = [&["erase", "acme"], confirmation, &kek[..]].concat();
+        let (code, out, told) = keys(home, &erase).await;
+        assert_eq!((code, out.as_str()), (Some(1), ""));
+        assert_eq!(told, "error: nothing is erased: confirm with --yes-erase acme\n");
+    }
+    let (code, out, _) = keys(home, &[&["verify"], &kek[..]].concat()).await;
+    assert_eq!((code, out.contains("erased")), (Some(0), false), "{out}");
+
+    for (name, code, sentence) in [
+        ("nobody", 1, "There is no tenant nobody."),
+        ("acme", 0, "The 7 keys of acme are deleted"),
+        ("acme", 0, "The keys of acme had been deleted before."),
+    ] {
+        let erase = [&["erase", name, "--yes-erase", name], &kek[..]].concat();
+        let (ended, out, told) = keys(home, &erase).await;
+        assert_eq!(ended, Some(code), "{out}{told}");
+        assert!(out.starts_with(sentence), "{out}");
+    }
+    let (code, out, _) = keys(home, &[&["verify"], &kek[..]].concat()).await;
+    assert_eq!((code, out.as_str()), (Some(0), "acme is erased\n0 records open, 0 do not\n"));
+    let rotate = [&["rotate", "--data-keys", "--signing"], &kek[..]].concat();
+    let (code, out, told) = keys(home, &rotate).await;
+    assert_eq!(code, Some(0), "{out}{told}");
+}
+
 /// F21: a wrong key is named for what it is, and nothing is written.
 #[tokio::test]
 async fn f21_a_wrong_key_is_refused_before_anything_is_written() {
@@ -110,7 +143,7 @@ async fn f21_a_start_without_the_right_key_is_refused_at_once() {
         (&["--kek-command", &print_new], &other),
         (&["--kek-command", "false", "--kek-file", "old.kek"], "key command false failed"),
         (&["--kek-command", "echo no"], "what echo printed does not hold a key"),
-        (&[], "no key-encryption key: pass --kek-file, --kek-command or --kek-transit, or set"),
+        (&[], "no key-encryption key: pass --kek-file or another of the --kek options, or set"),
     ] {
         let started = std::time::Instant::now();
         let serve = [&["serve", "--listen", "127.0.0.1:0"], &DATABASE[..], given].concat();

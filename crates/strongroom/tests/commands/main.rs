@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 mod actions;
+mod aws_kms;
 mod dev;
 mod hardening;
 mod keys;
+mod pkcs11;
 mod process;
 mod refusals;
 mod selftest;

@@ -32,16 +32,44 @@ pub(crate) fn limited(folder: &Path, limits: &str, arguments: &[&str]) -> Comman
 
 fn in_folder(folder: &Path, mut command: Command, arguments: &[&str]) -> Command {
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    for variable in ["DATABASE", "LISTEN", "KEK", "KEK_FILE", "KEK_COMMAND", "LOG"] {
+    for variable in [
+        "DATABASE",
+        "LISTEN",
+        "KEK",
+        "KEK_FILE",
+        "KEK_COMMAND",
+        "LOG",
+        "PKCS11_PIN",
+        "PKCS11_PIN_FILE",
+    ] {
         command.env_remove(format!("STRONGROOM_{variable}"));
     }
     command.env_remove("VAULT_TOKEN");
+    for variable in
+        ["REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL_KMS"]
+    {
+        command.env_remove(format!("AWS_{variable}"));
+    }
     command
 }
 
 /// Runs a command to its end.
 pub(crate) async fn run(folder: &Path, arguments: &[&str]) -> Output {
     strongroom(folder, arguments).output().await.unwrap()
+}
+
+/// The code of a command about the folder's database, given these variables, and what it said on both
+/// outputs.
+pub(crate) async fn run_given(
+    folder: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (Option<i32>, String) {
+    let database = ["--database", "sqlite:strongroom.db"];
+    let mut command = strongroom(folder, &[arguments, &database].concat());
+    let output = command.envs(variables.iter().copied()).output().await.unwrap();
+    let texts = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(texts).unwrap())
 }
 
 /// `strongroom dev --json`, ready.

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::{Value, json};
 
-use crate::process::{folder, strongroom};
+use crate::process::{folder, run_given};
 
 const TOKEN: &str = "hvs.for-tests";
 const CIPHERTEXT: &str = "vault:v1:AAAA";
@@ -49,16 +49,9 @@ async fn transit() -> SocketAddr {
     address
 }
 
-/// The code of a command and what it said on both outputs.
 async fn run(home: &Path, arguments: &[&str], token: Option<&str>) -> (Option<i32>, String) {
-    let mut command =
-        strongroom(home, &[arguments, &["--database", "sqlite:strongroom.db"]].concat());
-    if let Some(token) = token {
-        command.env("VAULT_TOKEN", token);
-    }
-    let output = command.output().await.unwrap();
-    let texts = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(texts).unwrap())
+    let token: Vec<_> = token.iter().map(|token| ("VAULT_TOKEN", *token)).collect();
+    run_given(home, arguments, &token).await
 }
 
 /// F31: a Transit that is gone, slow or unwilling is named within three seconds, and nobody makes up

@@ -104,29 +104,97 @@ async fn an_older_record_does_not_open_in_the_place_of_its_successor() {
     scene.is_intact().await;
 }
 
+/// Refused with a cause that tells of the record, whether the token is still good or would have to be
+/// renewed; nothing of a token is in the answer.
+async fn is_unreadable(scene: &Scene, case: &str) {
+    let server = &scene.server;
+    let answer = scene.ada.exchange_calendar().await;
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (503, Some(UNAVAILABLE.error)),
+        "{case}"
+    );
+    assert!(answer.json().get("access_token").is_none(), "{case}");
+    let event = server.latest_event(LogEventKind::VaultExchangeFailed).await.detail;
+    let cause = event.description.unwrap_or_default();
+    let causes = [
+        "the sealed record is malformed",
+        "the sealed record names another key",
+        "the sealed record does not belong here or was altered",
+    ];
+    assert!(causes.iter().any(|known| cause.ends_with(known)), "{case}: {cause}");
+}
+
+/// F22: whichever byte of a record is changed, it does not open, and its neighbour does.
 #[tokio::test]
-async fn a_changed_byte_anywhere_opens_nothing() {
+async fn f22_a_changed_byte_anywhere_opens_nothing() {
     let scene = Scene::web().await;
     let server = &scene.server;
+    let grace = LoggedIn::of(server, &Login::web().by_person(server.grace())).await;
+    grace.connect_as("grace").await;
     let row = stored(server).await.remove(0);
     let bytes = row.sealed_tokens.as_bytes().to_vec();
-    let positions = (0..bytes.len()).step_by(17).chain([bytes.len() - 1]);
-    for position in positions {
+    for position in 0..bytes.len() {
         let mut changed = bytes.clone();
-        changed[position] ^= 1;
+        changed[position] ^= 1 << (position % 8);
         put(server, &row, &Sealed::from_bytes(changed)).await;
-        assert_eq!(scene.ada.exchange_calendar().await.status, 503, "{position}");
+        is_unreadable(&scene, &format!("byte {position}")).await;
+        if position % 50 == 0 {
+            grace.calendar_token().await;
+        }
     }
-    for length in [0, 1, bytes.len() / 2, bytes.len() - 1] {
-        put(server, &row, &Sealed::from_bytes(bytes[..length].to_vec())).await;
-        assert_eq!(scene.ada.exchange_calendar().await.status, 503, "{length}");
-    }
-    let mut longer = bytes.clone();
-    longer.push(0);
-    put(server, &row, &Sealed::from_bytes(longer)).await;
-    assert_eq!(scene.ada.exchange_calendar().await.status, 503);
+    assert_eq!(server.provider().calls_of("refresh").await, 0);
     put(server, &row, &row.sealed_tokens).await;
     scene.is_intact().await;
+}
+
+/// F23: a record that is cut off, too long, of an unknown version or names an unknown key does not open;
+/// a missing one the database does not take.
+#[tokio::test]
+async fn f23_what_is_no_record_opens_nothing() {
+    for engine in Engine::available() {
+        let server = TestServer::builder().engine(engine).start().await;
+        let scene = Scene::of(server, &Login::web()).await;
+        let server = &scene.server;
+        let grace = LoggedIn::of(server, &Login::web().by_person(server.grace())).await;
+        grace.connect_as("grace").await;
+        let row = stored(server).await.remove(0);
+        let bytes = row.sealed_tokens.as_bytes().to_vec();
+        let with = |position: usize, byte: u8| {
+            let mut changed = bytes.clone();
+            changed[position] = byte;
+            changed
+        };
+        let mut cases: Vec<(String, Vec<u8>)> = [0, 1, 2, 17, 18, 77, 78, 79, bytes.len() - 1]
+            .map(|length| (format!("cut to {length}"), bytes[..length].to_vec()))
+            .into();
+        cases.extend([
+            ("one byte longer".to_owned(), [&bytes[..], &[0]].concat()),
+            ("a mebibyte longer".to_owned(), [&bytes[..], &vec![7; 1 << 20]].concat()),
+            ("nothing but zeros".to_owned(), vec![0; bytes.len()]),
+            ("version 0".to_owned(), with(0, 0)),
+            ("version 2".to_owned(), with(0, 2)),
+            ("algorithm 255".to_owned(), with(1, 255)),
+            ("an unknown key".to_owned(), [&bytes[..2], &[9; 16], &bytes[18..]].concat()),
+        ]);
+        for is_expired in [false, true] {
+            if is_expired {
+                server.clock().advance(Duration::from_hours(1));
+            }
+            for (case, record) in &cases {
+                put(server, &row, &Sealed::from_bytes(record.clone())).await;
+                is_unreadable(&scene, &format!("{case}, {engine:?}")).await;
+            }
+            assert_eq!(server.provider().calls_of("refresh").await, 0);
+            put(server, &row, &row.sealed_tokens).await;
+        }
+        let mut tx = server.app().store.write().await.unwrap();
+        let sql = "UPDATE connected_accounts SET sealed_tokens = NULL";
+        assert!(tx.execute(sql, vec![]).await.is_err(), "{engine:?}");
+        drop(tx);
+        grace.calendar_token().await;
+        scene.is_intact().await;
+    }
 }
 
 /// Nothing of a token stands in the database in clear.

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::key_rotation::{self, Retirement};
+use model::log_event::LogEventKind;
 use protocol::oauth::exchange::SubjectTokenType;
+use serde_json::json;
 use testkit::{Engine, Exchange, Login, TestServer};
 use vault::keyring::Purpose;
 
 use crate::scene::Scene;
+use crate::support::count;
 
 /// F30: eight clients exchange while the key-encryption key and every tenant key are replaced.
 #[tokio::test]
@@ -45,11 +48,11 @@ async fn f30_rotating_every_key_disturbs_nobody() {
         let (old, next) = if next.active { (old, next) } else { (next, old) };
         assert!(next.active && next.wraps == 0 && !old.active, "{before:?}");
         let (old, keys) = (old.id.clone(), old.wraps);
-        let retired = key_rotation::retire(&rotating, &old).await.unwrap();
+        let retired = key_rotation::retire(&rotating, &old, rotating.now()).await.unwrap();
         assert_eq!(retired, Retirement::InUse(keys));
-        let wrapped = key_rotation::rewrap(&rotating).await.unwrap();
+        let wrapped = key_rotation::rewrap(&rotating, rotating.now()).await.unwrap();
         assert_eq!(i64::try_from(wrapped).unwrap(), keys);
-        assert_eq!(key_rotation::rewrap(&rotating).await.unwrap(), 0);
+        assert_eq!(key_rotation::rewrap(&rotating, rotating.now()).await.unwrap(), 0);
         assert_eq!(key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap(), 4);
         // Begun again after it was cut off here, it adds no further keys.
         let older = key_rotation::status(&rotating).await.unwrap().older_records();
@@ -59,11 +62,14 @@ async fn f30_rotating_every_key_disturbs_nobody() {
             server.clock().advance(Duration::from_millis(500));
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let done = key_rotation::reseal(&rotating, |_, _| {}).await.unwrap();
+        let done = key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
         assert!(done.failures.is_empty(), "{done:?}");
         let sealed = done.sealed;
         assert_eq!(i64::try_from(sealed).unwrap(), older);
-        assert_eq!(key_rotation::reseal(&rotating, |_, _| {}).await.unwrap().sealed, 0);
+        assert_eq!(
+            key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap().sealed,
+            0
+        );
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.store(true, Ordering::Relaxed);
         for client in clients {
@@ -79,7 +85,7 @@ async fn f30_rotating_every_key_disturbs_nobody() {
         assert!(verified.failures.is_empty(), "{verified:?}");
         assert!(verified.opened >= sealed);
         // The old key-encryption key is not needed any more, not even to renew and to log in.
-        let retire = async || key_rotation::retire(&rotating, &old).await.unwrap();
+        let retire = async || key_rotation::retire(&rotating, &old, rotating.now()).await.unwrap();
         assert_eq!((retire().await, retire().await), (Retirement::Retired, Retirement::Unknown));
         let next = server.node_with_next_kek().await;
         call.clone().via(&next).send().await.expect(200);
@@ -120,7 +126,7 @@ async fn what_does_not_open_is_named_and_stays_as_it_is() {
     write("UPDATE connected_accounts SET version = version + 1").await;
     key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
     server.clock().advance(Duration::from_secs(4));
-    let done = key_rotation::reseal(&rotating, |_, _| {}).await.unwrap();
+    let done = key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
     assert_eq!((done.failures.len(), done.failures[0].table), (1, "connected_accounts"));
     assert!(done.sealed > 4, "{done:?}");
     let left = key_rotation::status(&rotating).await.unwrap().older_records();
@@ -158,11 +164,40 @@ async fn f32_a_new_key_seals_when_every_node_has_seen_it() {
     server.clock().advance(Duration::from_millis(1100));
     let second = newest().await;
     assert_ne!(second, first);
-    let done = key_rotation::reseal(&rotating, |_, _| {}).await.unwrap();
+    let done = key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
     assert!(done.sealed > 0 && done.failures.is_empty(), "{done:?}");
     assert_eq!(key_rotation::status(&rotating).await.unwrap().older_records(), 0);
     server.clock().advance(Duration::from_hours(1));
     assert_eq!(newest().await, second);
+}
+
+/// A record may name a key that a node has not seen yet: it looks for it, but not for each record.
+#[tokio::test]
+async fn a_key_that_is_not_known_is_looked_for_before_anything_fails() {
+    for engine in Engine::available() {
+        let server = TestServer::builder().engine(engine).start().await;
+        let scene = Scene::of(server, &Login::web()).await;
+        let server = &scene.server;
+        let node = server.another_node().await;
+        let rotating = server.rotating().await;
+        let exchange = async || scene.exchanging().via(&node).send().await.status;
+        let rotate = async || {
+            key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
+            let done = key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
+            assert!(done.sealed > 4 && done.failures.is_empty(), "{done:?}");
+        };
+        server.clock().advance(Duration::from_secs(1));
+        assert_eq!(exchange().await, 200);
+        // Nobody waits until every node has seen the keys.
+        rotate().await;
+        assert_eq!(exchange().await, 200, "{engine:?}");
+        // That was looked for just now. It is not again at once, and then it is.
+        rotate().await;
+        assert_eq!(exchange().await, 401, "the client's secret is not recognised");
+        server.clock().advance(Duration::from_millis(250));
+        assert_eq!(exchange().await, 200, "{engine:?}");
+        scene.is_intact().await;
+    }
 }
 
 /// What one key signed is valid until its end, on every node, while others sign.
@@ -230,5 +265,106 @@ async fn signing_keys_rotate_with_overlap() {
         assert!(stages().await.len() <= before, "{:?}", stages().await);
         let verified = key_rotation::verify(&rotating).await.unwrap();
         assert!(verified.failures.is_empty(), "{verified:?}");
+    }
+}
+
+/// Whatever is done to the keys of a tenant stands in its audit log, by the public names of the keys.
+#[tokio::test]
+async fn the_audit_log_tells_what_was_done_to_the_keys() {
+    let server = TestServer::start().await;
+    let other = server.other_tenant().await;
+    let rotating = server.rotating().await;
+    let before = server.log_events().await.len();
+    let now = async || {
+        server.clock().advance(Duration::from_mins(2));
+        rotating.now()
+    };
+    let status = key_rotation::status(&rotating).await.unwrap();
+    let kek = |active| status.keks.iter().find(|kek| kek.active == active).unwrap().id.clone();
+    let (old, next) = (kek(false), kek(true));
+    key_rotation::rewrap(&rotating, now().await).await.unwrap();
+    key_rotation::rewrap(&rotating, now().await).await.unwrap();
+    key_rotation::add_tenant_keys(&rotating, now().await).await.unwrap();
+    let sealed = key_rotation::reseal(&rotating, |_, _| {}, now().await).await.unwrap().sealed;
+    key_rotation::rotate_signing(&rotating, now().await).await.unwrap();
+    key_rotation::retire(&rotating, &old, now().await).await.unwrap();
+
+    let mut records = 0;
+    for tenant in [&*server, &other] {
+        let events = tenant.log_events().await;
+        let noted = &events[events.len() - 5..];
+        assert!(noted.iter().all(|event| event.kind == LogEventKind::ManagementWrite));
+        let told = |number: usize| noted[number].detail.description.as_deref().unwrap();
+        assert_eq!(
+            [told(0), told(1), told(2)],
+            ["Wrap the tenant keys anew", "Add tenant keys", "Seal the records anew",]
+        );
+        assert_eq!([told(3), told(4)], ["Rotate the signing key", "Forget a key-encryption key"]);
+        let wrapped = &noted[0].detail.details;
+        assert_eq!(
+            json!(wrapped),
+            json!({
+                "kek_id": next, "former_kek_ids": [old], "tenant_keys": 7,
+            })
+        );
+        let purposes = noted[1].detail.details["tenant_keys"].as_array().unwrap();
+        let purposes: Vec<_> = purposes.iter().map(|key| key["purpose"].as_str()).collect();
+        assert_eq!(purposes.len(), 4);
+        records += noted[2].detail.details["records"].as_u64().unwrap();
+        assert_eq!(json!(noted[4].detail.details), json!({ "kek_id": old }));
+    }
+    assert_eq!(usize::try_from(records).unwrap(), sealed);
+    assert_eq!(server.log_events().await.len(), before + 5);
+}
+
+/// An older key stays for as long as anything may name it, and a record that does not open keeps its
+/// key.
+#[tokio::test]
+async fn an_older_tenant_key_goes_when_nothing_can_name_it() {
+    for engine in Engine::available() {
+        let server = TestServer::builder().engine(engine).start().await;
+        let scene = Scene::of(server, &Login::web()).await;
+        let server = &scene.server;
+        let rotating = server.rotating().await;
+        let number = async || count(server, "SELECT COUNT(*) AS n FROM tenant_keys").await;
+        let add = async || {
+            let added = key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
+            assert_eq!(added, 4);
+            server.clock().advance(Duration::from_secs(4));
+        };
+        let reseal = async || {
+            key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
+            // The log is in the order of milliseconds.
+            server.clock().advance(Duration::from_millis(1));
+        };
+        let remove =
+            async || key_rotation::remove_outlived_keys(&rotating, rotating.now()).await.unwrap();
+
+        assert_eq!((remove().await, number().await), (0, 7));
+        add().await;
+        server.clock().advance(Duration::from_hours(31 * 24));
+        assert_eq!(remove().await, 0, "every record names an older key");
+        reseal().await;
+        assert_eq!((remove().await, number().await), (4, 7));
+        assert_eq!(remove().await, 0);
+        let event = server.latest_event(LogEventKind::ManagementWrite).await.detail;
+        assert_eq!(event.description.as_deref(), Some("Remove older tenant keys"));
+        assert!(key_rotation::verify(&rotating).await.unwrap().failures.is_empty());
+
+        add().await;
+        reseal().await;
+        server.clock().advance(Duration::from_hours(30 * 24 - 1));
+        assert_eq!(remove().await, 0, "something may still name them");
+        let mut tx = server.app().store.write().await.unwrap();
+        let sql = "UPDATE connected_accounts SET version = version + 1";
+        assert_eq!(tx.execute(sql, vec![]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        add().await;
+        reseal().await;
+        server.clock().advance(Duration::from_hours(31 * 24));
+        // Of two older generations, the account's key alone is still named.
+        assert_eq!((remove().await, number().await), (7, 8));
+        let found = key_rotation::verify(&rotating).await.unwrap();
+        assert_eq!(found.failures.len(), 1, "{found:?}");
     }
 }

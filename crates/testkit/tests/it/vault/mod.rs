@@ -4,6 +4,7 @@ mod accounts;
 mod bulkheads;
 mod cluster;
 mod departures;
+mod erasure;
 mod exchange;
 mod failures;
 mod fault_table;
