@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::ids::{ConnectionId, TenantId};
 use protocol::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use vault::circuit::Circuit;
+use vault::circuit::{Circuit, Entry};
 
 /// How many tokensets of one connection are renewed at once.
 const SLOTS: usize = 64;
@@ -50,7 +50,7 @@ impl Circuits {
         tenant: &TenantId,
         connection: &ConnectionId,
         now: Timestamp,
-    ) -> Result<(), Timestamp> {
+    ) -> Result<Entry, Timestamp> {
         self.with(tenant, connection, |circuit| circuit.enter(now))
     }
 

@@ -125,21 +125,27 @@ async fn renew(
     let waiting_ends = tokio::time::Instant::now() + LEASE;
     let mut look_again = LOOK_AGAIN_FIRST;
     loop {
-        let (stored, provider, _slot) = match look(app, context, account, min_ttl, now).await? {
+        let (stored, provider, slot) = match look(app, context, account, min_ttl, now).await? {
             Look::Over(outcome) => return Ok(outcome),
             Look::Due { stored, provider, slot } => (*stored, *provider, slot),
         };
         let tenant = context.tenant_id();
-        if let Err(until) = app.circuits.enter(tenant, &stored.account.connection_id, now) {
-            let code = FaultCode::fixed("provider_paused");
-            return Ok(RefreshOutcome::Passing { code, retry_after: Some(until.since(now)) });
-        }
+        let connection = &stored.account.connection_id;
+        let entry = match app.circuits.enter(tenant, connection, now) {
+            Ok(entry) => entry,
+            Err(until) => {
+                let code = FaultCode::fixed("provider_paused");
+                return Ok(RefreshOutcome::Passing { code, retry_after: Some(until.since(now)) });
+            }
+        };
         let mut tx = app.store.write().await?;
         let lease = refresh_leases::take(&mut tx, tenant, &stored, &app.node, LEASE, now).await?;
         tx.commit().await?;
         if let Some(lease) = lease {
             return Attempt { app, context, provider: &provider, lease }.run(stored, now).await;
         }
+        app.circuits.with(tenant, connection, |circuit| circuit.leave(entry, now));
+        drop(slot);
         if tokio::time::Instant::now() >= waiting_ends {
             return Ok(RefreshOutcome::passing("renewed_elsewhere"));
         }

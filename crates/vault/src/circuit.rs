@@ -19,20 +19,34 @@ pub struct Circuit {
     open_until: Option<Timestamp>,
 }
 
+/// That somebody may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The moment until which nobody else may.
+    probes_until: Option<Timestamp>,
+}
+
 impl Circuit {
     /// Whether the provider may be asked now. Of those who come after the circuit's time, one may: the
     /// others wait for what it finds.
     ///
     /// # Errors
     /// When to come again.
-    pub fn enter(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+    pub fn enter(&mut self, now: Timestamp) -> Result<Entry, Timestamp> {
         match self.open_until {
             Some(until) if now < until => Err(until),
             Some(_) => {
                 self.open_until = Some(now.saturating_add(PROBE));
-                Ok(())
+                Ok(Entry { probes_until: self.open_until })
             }
-            None => Ok(()),
+            None => Ok(Entry { probes_until: None }),
+        }
+    }
+
+    /// Whoever entered asked nothing after all. If the others wait for that, another may.
+    pub fn leave(&mut self, entry: Entry, now: Timestamp) {
+        if entry.probes_until.is_some() && entry.probes_until == self.open_until {
+            self.open_until = Some(now);
         }
     }
 
@@ -62,18 +76,21 @@ mod tests {
         let mut circuit = Circuit::default();
         for _ in 1..FAULTS_MAX {
             circuit.failed(None, u16::MAX, at(0));
-            assert_eq!(circuit.enter(at(0)), Ok(()));
+            assert!(circuit.enter(at(0)).is_ok());
         }
         circuit.failed(None, u16::MAX, at(0));
         assert_eq!(circuit.enter(at(0)), Err(at(1)));
-        assert_eq!(circuit.enter(at(1)), Ok(()));
+        let entry = circuit.enter(at(1)).unwrap();
+        assert_eq!(circuit.enter(at(1)), Err(at(21)));
+        circuit.leave(entry, at(1));
+        assert!(circuit.enter(at(1)).is_ok());
         assert_eq!(circuit.enter(at(1)), Err(at(21)));
         circuit.failed(None, u16::MAX, at(2));
         assert_eq!(circuit.enter(at(3)), Err(at(4)));
-        assert_eq!(circuit.enter(at(4)), Ok(()));
+        assert!(circuit.enter(at(4)).is_ok());
         circuit.answered();
         assert_eq!(circuit, Circuit::default());
-        assert_eq!(circuit.enter(at(4)), Ok(()));
+        assert!(circuit.enter(at(4)).is_ok());
     }
 
     #[test]
@@ -83,7 +100,7 @@ mod tests {
             circuit.failed(None, 0, at(0));
             circuit.answered();
         }
-        assert_eq!(circuit.enter(at(0)), Ok(()));
+        assert!(circuit.enter(at(0)).is_ok());
     }
 
     #[test]
@@ -91,6 +108,6 @@ mod tests {
         let mut circuit = Circuit::default();
         circuit.failed(Some(Duration::from_secs(7)), 0, at(0));
         assert_eq!(circuit.enter(at(6)), Err(at(7)));
-        assert_eq!(circuit.enter(at(7)), Ok(()));
+        assert!(circuit.enter(at(7)).is_ok());
     }
 }
