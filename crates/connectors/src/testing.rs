@@ -1,11 +1,19 @@
 //! Providers for the tests of this crate.
 
+use std::sync::Arc;
+
 use protocol::secret::ClientSecret;
 use serde_json::{Value, json};
 
 use crate::catalogue::Catalogue;
 use crate::options::OptionsError;
 use crate::provider::Provider;
+use crate::spec::Spec;
+
+/// What the catalogue knows of a strategy.
+pub(crate) fn spec(strategy: &str) -> Arc<Spec> {
+    Arc::clone(Catalogue::embedded().unwrap().get(strategy).unwrap())
+}
 
 /// A provider with a secret, from options to which a client id is added.
 pub(crate) fn provider(strategy: &str, options: &Value) -> Provider {

@@ -119,6 +119,7 @@ impl ArrivalCause {
                 AccountFault::IdTokenMissing
                 | AccountFault::Refused(_)
                 | AccountFault::Malformed
+                | AccountFault::OtherOrganization
                 | AccountFault::SubjectMissing
                 | AccountFault::SubjectMismatch => false,
             },

@@ -44,7 +44,7 @@ pub(super) async fn redeem(
         Some(_) | None => None,
     };
     let account = account(app, provider, &reply, identity.as_ref()).await?;
-    let scopes = reply.scopes.clone().unwrap_or(asked);
+    let scopes = provider.settle_scopes(&asked, reply.granted.as_ref()).effective;
     Ok(Redeemed { account, reply, scopes })
 }
 
@@ -64,6 +64,7 @@ async fn account(
     };
     let replies = AccountReplies {
         id_token: identity,
+        token: Some(&reply.extras),
         userinfo: userinfo.as_ref().map(as_reply),
         emails: emails.as_ref().map(as_reply),
     };
