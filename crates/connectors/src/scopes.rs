@@ -154,8 +154,9 @@ fn tokens(spec: &Spec, text: &str) -> impl Iterator<Item = Scope> {
 
 /// What came of the scopes that were asked for.
 ///
-/// Words for offline access are never missed: many providers grant it and leave
-/// it out of the answer, and whether it was granted is seen by the refresh token.
+/// Words for offline access and OpenID Connect's own are never missed: many
+/// providers grant them and leave them out of the answer. Whether they were
+/// granted is seen by the refresh token and by the account.
 pub(crate) fn settle(spec: &Spec, asked: &ScopeSet, granted: Option<&ScopeSet>) -> SettledScopes {
     let granted = granted.unwrap_or(asked).clone();
     let named = effective(spec, &granted);
@@ -166,7 +167,8 @@ pub(crate) fn settle(spec: &Spec, asked: &ScopeSet, granted: Option<&ScopeSet>) 
         known.contains(scope.as_str()) || spec.scopes.case_insensitive && known.iter().any(same)
     };
     let asked = split(spec, asked).scopes;
-    let missing = asked.iter().filter(|scope| !is_granted(scope)).cloned().collect();
+    let is_missed = |scope: &&Scope| !is_granted(scope) && !OPENID_SCOPES.contains(&scope.as_str());
+    let missing = asked.iter().filter(is_missed).cloned().collect();
     let found: ScopeSet = asked.iter().filter(is_granted).cloned().collect();
     SettledScopes { granted, effective: named.union(&found), missing }
 }
@@ -294,7 +296,7 @@ mod tests {
         check("openid email", answered, "");
         check("openid email offline_access", answered, "");
         check("openid email https://mail.google.com/", answered, "https://mail.google.com/");
-        check("profile", answered, "profile");
+        check("profile", answered, "");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Providers for the tests of this crate.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use protocol::secret::ClientSecret;
 use serde_json::{Value, json};
@@ -10,9 +10,11 @@ use crate::options::OptionsError;
 use crate::provider::Provider;
 use crate::spec::Spec;
 
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
+
 /// What the catalogue knows of a strategy.
 pub(crate) fn spec(strategy: &str) -> Arc<Spec> {
-    Arc::clone(Catalogue::embedded().unwrap().get(strategy).unwrap())
+    Arc::clone(CATALOGUE.get(strategy).unwrap())
 }
 
 /// A provider with a secret, from options to which a client id is added.
@@ -28,7 +30,7 @@ pub(crate) fn try_provider(
     let mut options = options.as_object().unwrap().clone();
     options.entry("client_id").or_insert_with(|| json!("client-1"));
     let secret = secret.map(ClientSecret::new);
-    Provider::resolve(&Catalogue::embedded().unwrap(), strategy, &options, secret, None)
+    Provider::resolve(&CATALOGUE, strategy, &options, secret, None)
 }
 
 /// The OpenID Provider of the tests, with further metadata.

@@ -1,16 +1,28 @@
 //! The catalogue, with the emulator in the place of the providers that have fixed addresses.
 
-use connectors::Catalogue;
+use std::sync::{Arc, LazyLock};
+
+use connectors::{Catalogue, Spec};
 use url::Url;
 
-/// What is known of every provider; Google and GitHub are at the emulator whose root is `base`.
+static EMBEDDED: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
+
+/// What is known of every provider; all are at the emulator whose root is `base`.
 ///
 /// The facts stay those of the catalogue: only the addresses are others.
 pub(crate) fn of_emulator(base: &Url) -> Catalogue {
-    let place = |strategy: &str| match strategy {
+    EMBEDDED.moved(|strategy| match strategy {
+        // Written by hand, and older than the others.
         "google-oauth2" => Some(format!("{base}google")),
-        "github" => Some(format!("{base}github")),
-        _ => None,
+        strategy => Some(format!("{base}{strategy}")),
+    })
+}
+
+/// The files by which the emulator pretends to be somebody.
+pub(crate) fn emulated() -> Vec<Arc<Spec>> {
+    let by_file = |spec: &&Arc<Spec>| {
+        let by_hand = ["github", "google-oauth2"];
+        spec.knows_its_endpoints() && !by_hand.contains(&spec.strategy.as_str())
     };
-    Catalogue::embedded().unwrap().moved(place)
+    EMBEDDED.iter().filter(by_file).cloned().collect()
 }

@@ -131,6 +131,8 @@ pub enum Rotation {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ErrorSpec {
+    /// The status of a refused request.
+    pub status: u16,
     /// Where the code stands.
     pub code: Vec<String>,
     /// Where the sentence about it stands, in which `cases` look.
@@ -149,6 +151,7 @@ impl Default for ErrorSpec {
     fn default() -> Self {
         let places = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
+            status: 400,
             code: places(&["error", "error.code", "error.type"]),
             description: places(&["error_description"]),
             cases: Vec::new(),

@@ -2,6 +2,7 @@
 
 use connectors::{AccountFault, CallbackFault, OptionsError, RequestError, TokenFault};
 use model::connection::Connection;
+use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::id_token::IdTokenError;
 use store::StoreError;
 
@@ -82,6 +83,9 @@ pub enum ArrivalCause {
     /// The ID token is not accepted.
     #[error(transparent)]
     IdToken(#[from] IdTokenError),
+    /// The person, or the provider, withheld some of what an account was to be connected for.
+    #[error("the provider did not grant: {0}")]
+    NotGranted(ScopeSet),
     /// The account cannot be told.
     #[error(transparent)]
     Account(#[from] AccountFault),
@@ -129,6 +133,7 @@ impl ArrivalCause {
             | Self::ConnectionGone
             | Self::Callback(_)
             | Self::Request(_)
+            | Self::NotGranted(_)
             | Self::IdToken(_) => false,
         }
     }

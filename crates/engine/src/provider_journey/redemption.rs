@@ -1,8 +1,8 @@
 //! From an authorization code to an account.
 
 use connectors::{
-    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, TokenReply,
-    code_request, emails_request, read_account, read_token_reply, userinfo_request,
+    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, SettledScopes,
+    TokenReply, code_request, emails_request, read_account, read_token_reply, userinfo_request,
 };
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::id_token::{ExpectedIdToken, IdTokenError, ProviderIdentity};
@@ -20,6 +20,8 @@ pub(super) struct Redeemed {
     pub(super) account: ProviderAccount,
     pub(super) reply: TokenReply,
     pub(super) scopes: ScopeSet,
+    /// What was asked for and is not among them.
+    pub(super) missing: ScopeSet,
 }
 
 /// Redeems a code and finds out whose account it is about.
@@ -44,8 +46,9 @@ pub(super) async fn redeem(
         Some(_) | None => None,
     };
     let account = account(app, provider, &reply, identity.as_ref()).await?;
-    let scopes = provider.settle_scopes(&asked, reply.granted.as_ref()).effective;
-    Ok(Redeemed { account, reply, scopes })
+    let SettledScopes { granted: _, effective: scopes, missing } =
+        provider.settle_scopes(&asked, reply.granted.as_ref());
+    Ok(Redeemed { account, reply, scopes, missing })
 }
 
 async fn account(

@@ -74,6 +74,22 @@ async fn google_connected_again_without_a_refresh_token_keeps_the_old_one() {
     assert_eq!(server.provider().refreshes().await, 1);
 }
 
+/// Whoever unticks a box at Google grants less than was asked for.
+#[tokio::test]
+async fn less_than_was_asked_for_connects_nothing_and_says_why() {
+    let (server, ada) = with_google(json!({ "email": true, "drive_readonly": true })).await;
+    let unticked = json!({ "kind": "edit", "set": { "scope": format!("openid {EMAIL}") } });
+    server.provider().fault(json!({ "endpoint": "code_exchange", "effect": unticked })).await;
+    let connecting = server.start_connecting(&ada.mine, &to("google")).await;
+    let page = ada.browser.open(connecting.url.as_str()).await;
+    let page = ada.browser.walk(page, &ada.persona).await;
+    assert_eq!(page.expect_parameter("error"), "access_denied");
+    let why = format!("the provider did not grant: {DRIVE}");
+    assert_eq!(page.expect_parameter("error_description"), why);
+    assert!(server.connected_accounts(&ada.mine).await.is_empty());
+    ada.connect(&to("google")).await;
+}
+
 async fn with_github(options: Value) -> (TestServer, LoggedIn) {
     let server = TestServer::start().await;
     add_connection(&server, "github", "github", options).await;
