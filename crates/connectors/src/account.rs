@@ -1,15 +1,18 @@
 //! Whose account it is: the provider's word about a person, made uniform.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use protocol::oidc::id_token::ProviderIdentity;
 use serde_json::{Map, Value};
 
+use crate::place;
 use crate::provider::Provider;
 use crate::quirks::github;
 use crate::reply::Reply;
 use crate::spec::Quirk;
+use crate::token_reply::Extras;
 
 /// Longest subject that is taken, in bytes (OpenID Connect Core §2, `sub`).
 const SUBJECT_BYTES_MAX: usize = 255;
@@ -54,6 +57,8 @@ pub struct ProviderAccount {
     pub nickname: Option<String>,
     /// Address of a picture, `https` or `http`.
     pub picture: Option<String>,
+    /// By what people tell their accounts apart; never empty.
+    pub label: String,
     /// Everything that was said, unchecked.
     pub profile: Map<String, Value>,
 }
@@ -72,6 +77,8 @@ pub struct AccountReplies<'a> {
     pub id_token: Option<&'a ProviderIdentity>,
     /// What the connection's script told, in the place of a reply.
     pub script: Option<&'a Map<String, Value>>,
+    /// What came with the tokens ([`TokenReply::extras`](crate::TokenReply::extras)).
+    pub token: Option<&'a Extras>,
     /// The reply to [`userinfo_request`](crate::userinfo_request).
     pub userinfo: Option<Reply<'a>>,
     /// The reply to [`emails_request`](crate::emails_request).
@@ -101,6 +108,9 @@ pub enum AccountFault {
     /// Nothing, or nothing usable, stands where the subject should.
     #[error("the provider names no subject")]
     SubjectMissing,
+    /// The account is not of the organization that the connection is for.
+    #[error("the account belongs to another organization than the connection's")]
+    OtherOrganization,
     /// ID token and userinfo speak of different accounts.
     #[error("ID token and userinfo name different subjects")]
     SubjectMismatch,
@@ -128,8 +138,32 @@ pub fn read_account(
         Some(profile) => Some(profile.clone()),
         None => replies.userinfo.as_ref().map(userinfo_members).transpose()?,
     };
+    let userinfo = match replies.token {
+        Some(extras) if provider.spec.account.from_token => {
+            let mut told = extras.as_map().clone();
+            told.extend(userinfo.into_iter().flatten());
+            Some(told)
+        }
+        Some(_) | None => userinfo,
+    };
+    check_organization(provider, vouched.as_ref(), userinfo.as_ref())?;
     let listed = replies.emails.as_ref().and_then(|reply| listed_email(provider, reply));
     assemble(provider, vouched, userinfo, listed)
+}
+
+/// A hint in the request is not enough: the person may have chosen another
+/// account. Where an ID token vouches, its word counts.
+fn check_organization(
+    provider: &Provider,
+    vouched: Option<&Map<String, Value>>,
+    told: Option<&Map<String, Value>>,
+) -> Result<(), AccountFault> {
+    let Some(rule) = &provider.spec.account.must_match else { return Ok(()) };
+    let said = vouched.or(told).and_then(|members| place::descend(members, &rule.place)?.as_str());
+    match (said, &provider.must_match) {
+        (Some(said), Some(wanted)) if said.eq_ignore_ascii_case(wanted) => Ok(()),
+        (Some(_) | None, Some(_) | None) => Err(AccountFault::OtherOrganization),
+    }
 }
 
 /// An address, and whether the provider vouches for it.
@@ -154,14 +188,17 @@ fn assemble(
     let email = listed.or(email);
     let (email, email_verified) = email.map_or((None, false), |(e, verified)| (Some(e), verified));
     let attribute = |name| places.text(&profile, name, ATTRIBUTE_BYTES_MAX);
+    let (name, nickname) = (attribute(Attribute::Name), attribute(Attribute::Nickname));
+    let label = [attribute(Attribute::Label), email.clone(), nickname.clone(), name.clone()];
     Ok(ProviderAccount {
+        label: label.into_iter().flatten().next().unwrap_or_else(|| subject.clone()),
         subject,
         email,
         email_verified,
-        name: attribute(Attribute::Name),
+        name,
         given_name: attribute(Attribute::GivenName),
         family_name: attribute(Attribute::FamilyName),
-        nickname: attribute(Attribute::Nickname),
+        nickname,
         picture: attribute(Attribute::Picture).filter(|address| is_web_address(address)),
         profile,
     })
@@ -234,6 +271,7 @@ enum Attribute {
     FamilyName,
     Nickname,
     Picture,
+    Label,
 }
 
 /// Knows where an attribute stands in a provider's profile.
@@ -242,7 +280,7 @@ struct Places<'a> {
     provider: &'a Provider,
 }
 
-impl Places<'_> {
+impl<'a> Places<'a> {
     fn subject(self, members: &Map<String, Value>) -> Option<String> {
         self.text(members, Attribute::Subject, SUBJECT_BYTES_MAX)
     }
@@ -250,7 +288,8 @@ impl Places<'_> {
     /// The address and whether the same object says that it is verified.
     fn email(self, members: &Map<String, Value>) -> Option<Email> {
         let address = self.text(members, Attribute::Email, EMAIL_BYTES_MAX)?;
-        let verified = self.find(members, Attribute::EmailVerified) == Some(&Value::Bool(true));
+        let word = place::find(members, &self.of(Attribute::EmailVerified));
+        let verified = word == Some(&Value::Bool(true));
         is_address(&address).then_some((address, verified))
     }
 
@@ -261,21 +300,12 @@ impl Places<'_> {
         attribute: Attribute,
         bytes_max: usize,
     ) -> Option<String> {
-        let text = match self.find(members, attribute)? {
-            Value::String(text) => text.clone(),
-            Value::Number(number) if number.is_u64() || number.is_i64() => number.to_string(),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_) => return None,
-        };
+        let text = place::text(members, &self.of(attribute))?;
         let sound = !text.is_empty() && text.len() <= bytes_max && !text.contains(char::is_control);
         sound.then_some(text)
     }
 
-    /// The first place that holds anything.
-    fn find(self, members: &Map<String, Value>, attribute: Attribute) -> Option<&Value> {
+    fn of(self, attribute: Attribute) -> Cow<'a, [String]> {
         let spec = &self.provider.spec.account;
         let (auth0_name, places) = match attribute {
             Attribute::Subject => ("user_id", &spec.subject),
@@ -286,21 +316,13 @@ impl Places<'_> {
             Attribute::FamilyName => ("family_name", &spec.family_name),
             Attribute::Nickname => ("nickname", &spec.nickname),
             Attribute::Picture => ("picture", &spec.picture),
+            Attribute::Label => ("label", &spec.label),
         };
         match self.provider.fields_map.get(auth0_name) {
-            Some(place) => descend(members, place),
-            None => places.iter().find_map(|place| descend(members, place)),
+            Some(place) => Cow::Owned(vec![place.clone()]),
+            None => Cow::Borrowed(places),
         }
     }
-}
-
-/// A member by its name, or by a path of names joined by dots.
-fn descend<'a>(members: &'a Map<String, Value>, place: &str) -> Option<&'a Value> {
-    if let Some(value) = members.get(place) {
-        return Some(value).filter(|value| !value.is_null());
-    }
-    let (first, rest) = place.split_once('.')?;
-    descend(members.get(first)?.as_object()?, rest)
 }
 
 fn is_address(text: &str) -> bool {

@@ -3,7 +3,7 @@
 //! Parameters are laid in this order, a later one taking an earlier one's place:
 //!
 //! 1. what stands in the endpoint's own address;
-//! 2. what the connection configures (`authParams`, `authParamsMap`,
+//! 2. what the catalogue and then the connection configure (`authParams`, `authParamsMap`,
 //!    `upstream_params`);
 //! 3. what the request that led here passes on: on a login the few parameters
 //!    that the catalogue names, on a connect its `authorization_params`;
@@ -125,10 +125,22 @@ fn asked_scopes(provider: &Provider, purpose: Purpose<'_>) -> Asked {
     };
     // Scopes of the request override the connection's, except its offline access.
     let offline_scopes = provider.offline_scopes.union(&offline_scopes);
+    // What is connected is to be used in the person's absence.
+    let open = spec.offline.open && keeps_tokens(purpose);
+    let offline_scopes =
+        if open && offline_scopes.is_empty() { scopes::offline(spec) } else { offline_scopes };
     Asked {
         scopes: spec.scopes.always.union(&scopes).union(&offline_scopes),
-        offline: provider.offline || offline,
+        offline: provider.offline || offline || open,
         separator,
+    }
+}
+
+/// Whether the tokens of the journey go to the vault.
+fn keeps_tokens(purpose: Purpose<'_>) -> bool {
+    match purpose {
+        Purpose::Login { keeps_tokens, .. } => keeps_tokens,
+        Purpose::Connect { .. } => true,
     }
 }
 
@@ -180,13 +192,9 @@ fn set_offline<'a>(
     query: &mut Query,
 ) -> Option<&'a str> {
     let spec = &provider.spec.offline;
-    let for_the_vault = match purpose {
-        Purpose::Login { keeps_tokens, .. } => keeps_tokens,
-        Purpose::Connect { .. } => true,
-    };
-    // What is connected is to be used in the person's absence. A parameter can
-    // always say so; a scope may not be open to our client, so only who asks
-    // for it gets it.
+    let for_the_vault = keeps_tokens(purpose);
+    // A parameter can always ask for it; a scope may not be open to our client,
+    // so only who asks for it gets it, unless the catalogue knows better.
     let by_parameter = !spec.parameters.is_empty() && (asked || for_the_vault);
     if by_parameter {
         for (name, value) in &spec.parameters {
@@ -242,13 +250,18 @@ fn set_protocol(
 ) {
     query.remove("response_mode");
     query.set("response_type", "code");
-    query.set("client_id", &provider.client_id);
+    query.set(&provider.spec.client.id_parameter, &provider.client_id);
     query.set("redirect_uri", request.redirect_uri);
     query.set("state", request.state.expose());
-    if asked.scopes.is_empty() {
-        query.remove("scope");
-    } else {
-        query.set("scope", scopes::write(&asked.scopes, asked.separator));
+    query.remove("scope");
+    if !asked.scopes.is_empty() {
+        let parameter = &provider.spec.scopes.parameter;
+        query.set(parameter, scopes::write(&asked.scopes, asked.separator));
+    }
+    if keeps_tokens(request.purpose) {
+        for (name, value) in &provider.spec.scopes.widening {
+            query.set(name, value);
+        }
     }
     if asked.scopes.contains("openid") {
         query.set("nonce", request.nonce);

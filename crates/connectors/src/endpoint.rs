@@ -3,7 +3,6 @@
 use std::fmt;
 
 use http::Uri;
-use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
 /// Longest address that we take, in bytes.
@@ -25,6 +24,10 @@ impl Endpoint {
     pub fn parse(text: &str) -> Result<Self, InvalidEndpoint> {
         if text.len() > ENDPOINT_BYTES_MAX {
             return Err(InvalidEndpoint::TooLong);
+        }
+        // A parser may take a gap of a template for a letter.
+        if text.contains(['{', '}']) {
+            return Err(InvalidEndpoint::Gap);
         }
         let url = Url::parse(text).map_err(InvalidEndpoint::NotAUrl)?;
         if !matches!(url.scheme(), "https" | "http") {
@@ -64,19 +67,15 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-impl<'de> Deserialize<'de> for Endpoint {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
-    }
-}
-
 /// Why a text is not an endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEndpoint {
     /// Longer than 2048 bytes.
     #[error("longer than {ENDPOINT_BYTES_MAX} bytes")]
     TooLong,
+    /// A part of it is not filled in.
+    #[error("a part of it is not filled in")]
+    Gap,
     /// Not an absolute URL.
     #[error("not an absolute URL")]
     NotAUrl(#[source] url::ParseError),

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
+use crate::place;
 use crate::reply::Reply;
-use crate::spec::ErrorSpec;
+use crate::spec::{ErrorCase, ErrorSpec, Meaning};
 
 /// Why a call did not bring what it was made for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -124,8 +127,20 @@ const CLIENT: [&str; 6] = [
 const PASSING: [&str; 4] =
     ["server_error", "slow_down", "temporarily_unavailable", "too_many_requests"];
 
-/// Judges a reply that brought no token; `error` is its error code, if it has one.
-pub(crate) fn classify(spec: &ErrorSpec, reply: &Reply<'_>, error: Option<&str>) -> TokenFault {
+/// The error code of an answer, wherever the provider puts it.
+pub(crate) fn error_code<'a>(spec: &ErrorSpec, members: &'a Map<String, Value>) -> Option<&'a str> {
+    let at = |place: &String| place::descend(members, place)?.as_str();
+    spec.code.iter().find_map(at).filter(|code| !code.is_empty())
+}
+
+/// Judges a reply that brought no token; `error` is its error code and
+/// `description` the sentence about it, as far as there are any.
+pub(crate) fn classify(
+    spec: &ErrorSpec,
+    reply: &Reply<'_>,
+    error: Option<&str>,
+    description: Option<&str>,
+) -> TokenFault {
     let status = reply.status;
     let passing = |code: FaultCode, maybe_processed: bool| TokenFault::Passing {
         code,
@@ -140,6 +155,16 @@ pub(crate) fn classify(spec: &ErrorSpec, reply: &Reply<'_>, error: Option<&str>)
     }
     if matches!(status.as_u16(), 408 | 429) {
         return passing(code(), false);
+    }
+    let fits = |case: &&ErrorCase| case_fits(case, status.as_u16(), error, description);
+    if let Some(case) = spec.cases.iter().find(fits) {
+        let told = case.told.as_deref().or(case.code.as_deref());
+        let code = told.map_or_else(code, FaultCode::stored);
+        return match case.means {
+            Meaning::Permanent => TokenFault::Permanent { code },
+            Meaning::Client => TokenFault::ClientRejected { code },
+            Meaning::Passing => passing(code, false),
+        };
     }
     let Some(error) = error else {
         return passing(code(), status.is_success());
@@ -168,6 +193,18 @@ pub(crate) fn classify(spec: &ErrorSpec, reply: &Reply<'_>, error: Option<&str>)
     }
     // A grant is called dead only by who is known to say so.
     passing(code(), false)
+}
+
+fn case_fits(
+    case: &ErrorCase,
+    status: u16,
+    error: Option<&str>,
+    description: Option<&str>,
+) -> bool {
+    let ErrorCase { status: wanted, code, contains, means: _, told: _ } = case;
+    wanted.is_none_or(|wanted| wanted == status)
+        && code.as_deref().is_none_or(|code| error == Some(code))
+        && contains.as_ref().is_none_or(|part| description.is_some_and(|all| all.contains(part)))
 }
 
 #[cfg(test)]
@@ -204,6 +241,14 @@ mod tests {
             permanent: vec!["Token Expired".to_owned()],
             client: vec!["invalid_grant".to_owned()],
             passing: vec!["hiccup".to_owned()],
+            cases: vec![ErrorCase {
+                status: Some(403),
+                code: Some("unauthorized_client".to_owned()),
+                contains: Some("refresh_token is invalid".to_owned()),
+                means: Meaning::Permanent,
+                told: Some("refresh_token_invalid".to_owned()),
+            }],
+            ..ErrorSpec::default()
         };
         let judge = |spec: &ErrorSpec, status: u16, error: Option<&str>| {
             let reply = Reply {
@@ -211,7 +256,7 @@ mod tests {
                 headers: &HeaderMap::new(),
                 body: b"",
             };
-            match classify(spec, &reply, error) {
+            match classify(spec, &reply, error, Some("the refresh_token is invalid.")) {
                 TokenFault::Permanent { code } => format!("permanent {code}"),
                 TokenFault::ClientRejected { code } => format!("client {code}"),
                 TokenFault::Passing { code, maybe_processed: true, .. } => {
@@ -241,5 +286,9 @@ mod tests {
         assert_eq!(judge(&spec, 400, Some("Token Expired")), "permanent Token Expired");
         assert_eq!(judge(&spec, 400, Some("invalid_grant")), "client invalid_grant");
         assert_eq!(judge(&spec, 400, Some("hiccup")), "passing hiccup");
+        let unauthorized = Some("unauthorized_client");
+        assert_eq!(judge(&spec, 403, unauthorized), "permanent refresh_token_invalid");
+        assert_eq!(judge(&spec, 400, unauthorized), "client unauthorized_client");
+        assert_eq!(judge(&spec, 500, unauthorized), "uncertain unauthorized_client");
     }
 }

@@ -18,6 +18,9 @@ pub enum OptionsError {
     /// An option that this strategy needs is absent.
     #[error("options.{0} is missing")]
     Missing(&'static str),
+    /// An option that completes the provider's addresses is absent.
+    #[error("options.{0} is missing")]
+    MissingVariable(String),
     /// An endpoint is neither configured nor discovered.
     #[error("options.{0} is missing, and discovery does not supply it")]
     MissingEndpoint(String),

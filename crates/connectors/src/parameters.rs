@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::options::{Options, OptionsError, malformed};
+use crate::spec::Spec;
 
 /// Where the value of an extra parameter comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +52,21 @@ const ALIASES: [&str; 12] = [
     "ui_locales",
 ];
 
-/// Reads `authParams`, `authParamsMap` and `upstream_params`. Where two set
-/// the same parameter, the one named last wins.
+/// Reads `authParams`, `authParamsMap` and `upstream_params`, on top of what the
+/// catalogue says. Where two set the same parameter, the one named last wins.
 pub(crate) fn configured(
+    spec: &Spec,
     options: Options<'_>,
 ) -> Result<BTreeMap<String, UpstreamParameter>, OptionsError> {
     let mut parameters = BTreeMap::new();
+    for (name, value) in &spec.authorize.parameters {
+        parameters.insert(name.clone(), UpstreamParameter::Value(value.clone()));
+    }
+    for (name, option) in &spec.authorize.from_options {
+        if let Some(value) = options.string(option)? {
+            parameters.insert(name.clone(), UpstreamParameter::Value(value.to_owned()));
+        }
+    }
     for (name, value) in options.strings_by_name("authParams")? {
         refuse_reserved("authParams", name)?;
         parameters.insert(name.to_owned(), UpstreamParameter::Value(value.to_owned()));
@@ -140,6 +150,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::testing::spec;
 
     #[test]
     fn reads_auth0s_three_ways() {
@@ -151,7 +162,7 @@ mod tests {
                 "tone": {"value": "high"}
             }
         });
-        let parameters = configured(Options(value.as_object().unwrap())).unwrap();
+        let parameters = configured(&spec("oidc"), Options(value.as_object().unwrap())).unwrap();
         let expected = [
             ("audience", UpstreamParameter::Value("calendar".into())),
             ("custom_param", UpstreamParameter::Alias("access_type".into())),
@@ -164,7 +175,8 @@ mod tests {
     #[test]
     fn refuses_what_would_change_the_flow() {
         let check = |options: Value, expected: &str| {
-            let error = configured(Options(options.as_object().unwrap())).unwrap_err();
+            let options = Options(options.as_object().unwrap());
+            let error = configured(&spec("oidc"), options).unwrap_err();
             assert_eq!(error.to_string(), expected);
         };
         check(

@@ -52,6 +52,8 @@ pub struct Provider {
     /// Account attribute → member of the provider's profile.
     pub(crate) fields_map: BTreeMap<String, String>,
     pub(crate) attribute_map: Option<AttributeMap>,
+    /// What the account's fact of `account.must_match` has to be.
+    pub(crate) must_match: Option<String>,
 }
 
 /// Where a provider is called.
@@ -59,8 +61,10 @@ pub struct Provider {
 pub struct Endpoints {
     /// Where the browser goes (RFC 6749 §3.1).
     pub authorization: Endpoint,
-    /// Where codes and refresh tokens are redeemed (RFC 6749 §3.2).
+    /// Where codes are redeemed (RFC 6749 §3.2).
     pub token: Endpoint,
+    /// Where refresh tokens are redeemed, if not where codes are.
+    pub refresh: Option<Endpoint>,
     /// Where the account is described.
     pub userinfo: Option<Endpoint>,
     /// Where the account's e-mail addresses are, if not in the description.
@@ -80,8 +84,22 @@ pub enum ClientAuth {
     Basic,
     /// `client_secret_post`.
     Post,
+    /// The secret alone as the user name of Basic.
+    BasicSecret,
     /// A public client, or one whose custom headers authenticate it.
     None,
+}
+
+/// What came of the scopes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledScopes {
+    /// What the provider says that it granted, in its own words; what was asked
+    /// for, if it said nothing (RFC 6749 §5.1).
+    pub granted: ScopeSet,
+    /// The same under every name that it goes by: as it was asked for, too.
+    pub effective: ScopeSet,
+    /// What was asked for and not granted. Words for offline access do not count.
+    pub missing: ScopeSet,
 }
 
 /// Whether authorization codes are bound to a verifier (RFC 7636).
@@ -127,9 +145,9 @@ impl Provider {
         self.spec.account.id_token
     }
 
-    /// What was asked for and not granted. A scope that the provider grants
-    /// under another name counts as granted; words for offline access do not count.
-    pub fn missing_scopes(&self, asked: &ScopeSet, granted: &ScopeSet) -> ScopeSet {
-        scopes::missing(&self.spec, asked, granted)
+    /// What came of the scopes that were asked for. `granted` is what the answer
+    /// said, if it did.
+    pub fn settle_scopes(&self, asked: &ScopeSet, granted: Option<&ScopeSet>) -> SettledScopes {
+        scopes::settle(&self.spec, asked, granted)
     }
 }

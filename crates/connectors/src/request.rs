@@ -7,11 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request};
-use protocol::secret::{ClientSecret, ProviderAccessToken};
+use protocol::secret::ProviderAccessToken;
 use zeroize::Zeroizing;
 
 use crate::endpoint::Endpoint;
 use crate::provider::{ClientAuth, Provider};
+use crate::spec::{BodyFormat, Call};
 
 /// A request that is complete but for its transport.
 pub type ProviderRequest = Request<RequestBody>;
@@ -29,10 +30,6 @@ impl RequestBody {
     /// The bytes to send, out of the wiping wrapper.
     pub fn into_bytes(mut self) -> Vec<u8> {
         std::mem::take(&mut *self.0)
-    }
-
-    pub(crate) fn empty() -> Self {
-        Self(Zeroizing::default())
     }
 
     pub(crate) fn json(value: &serde_json::Value) -> Self {
@@ -66,64 +63,120 @@ pub enum RequestError {
     NotATarget(#[from] http::uri::InvalidUri),
 }
 
-/// The fields of a form body.
-pub(crate) struct Form(form_urlencoded::Serializer<'static, String>);
+/// The parameters of a body.
+pub(crate) struct Form(Vec<(String, Zeroizing<String>)>);
 
 impl Form {
     pub(crate) fn new() -> Self {
-        // Room enough that the buffer, which is not wiped when it grows, rarely grows.
-        Self(form_urlencoded::Serializer::new(String::with_capacity(4096)))
+        Self(Vec::new())
     }
 
+    /// Sets a parameter, in the place of an earlier value.
     pub(crate) fn field(mut self, name: &str, value: &str) -> Self {
-        self.0.append_pair(name, value);
+        let value = Zeroizing::new(value.to_owned());
+        // RFC 6749 §3.2: parameters MUST NOT be included more than once.
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
         self
     }
 
-    pub(crate) fn into_body(mut self) -> RequestBody {
-        RequestBody(Zeroizing::new(self.0.finish().into_bytes()))
+    pub(crate) fn fields(self, more: &BTreeMap<String, String>) -> Self {
+        more.iter().fold(self, |form, (name, value)| form.field(name, value))
+    }
+
+    fn into_body(self, format: BodyFormat) -> RequestBody {
+        let fields = self.0.iter().map(|(name, value)| (name, value.as_str()));
+        match format {
+            BodyFormat::Form => {
+                // Room enough that the buffer, which is not wiped when it grows, rarely grows.
+                let text = String::with_capacity(4096);
+                let mut form = form_urlencoded::Serializer::new(text);
+                form.extend_pairs(fields);
+                RequestBody(Zeroizing::new(form.finish().into_bytes()))
+            }
+            BodyFormat::Json => {
+                let members = fields.map(|(name, value)| (name.clone(), value.into()));
+                RequestBody::json(&serde_json::Value::Object(members.collect()))
+            }
+        }
     }
 }
 
-/// A form POST to an endpoint at which the client authenticates.
+/// A POST to an endpoint at which the client authenticates.
 pub(crate) fn client_post(
     provider: &Provider,
     endpoint: &Endpoint,
     form: Form,
     auth: ClientAuth,
+    format: BodyFormat,
 ) -> Result<ProviderRequest, RequestError> {
     let mut headers = base_headers("application/json", &provider.spec.token.headers)?;
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    let id = &provider.spec.client.id_parameter;
     let form = match (auth, &provider.client_secret) {
         (ClientAuth::Basic, Some(secret)) => {
-            headers.insert(AUTHORIZATION, basic(&provider.client_id, secret)?);
+            headers.insert(AUTHORIZATION, basic(&provider.client_id, secret.expose())?);
+            form
+        }
+        (ClientAuth::BasicSecret, Some(secret)) => {
+            headers.insert(AUTHORIZATION, basic(secret.expose(), "")?);
             form
         }
         // RFC 6749 §2.3.1: including the client credentials in the request-body.
         (ClientAuth::Post, Some(secret)) => {
-            form.field("client_id", &provider.client_id).field("client_secret", secret.expose())
+            form.field(id, &provider.client_id).field("client_secret", secret.expose())
         }
         // RFC 6749 §3.2.1: a client MAY use "client_id" to identify itself.
-        (ClientAuth::None, Some(_)) | (_, None) => form.field("client_id", &provider.client_id),
+        (ClientAuth::None, Some(_)) | (_, None) => form.field(id, &provider.client_id),
     };
     for (name, value) in &provider.custom_headers {
         headers.insert(name.clone(), value.clone());
     }
-    let mut request = request(Method::POST, endpoint.uri().clone(), form.into_body());
+    let mut request = request(Method::POST, endpoint.uri().clone(), form.into_body(format));
     *request.headers_mut() = headers;
     Ok(request)
 }
 
-/// A GET that an access token authorizes (RFC 6750 §2.1).
-pub(crate) fn bearer_get(
+impl BodyFormat {
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Form => "application/x-www-form-urlencoded",
+            Self::Json => "application/json",
+        }
+    }
+}
+
+impl Call {
+    fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Delete => Method::DELETE,
+        }
+    }
+}
+
+/// A call that an access token authorizes (RFC 6750 §2.1). `body` is JSON.
+pub(crate) fn bearer_call(
     provider: &Provider,
     endpoint: &Endpoint,
     token: &ProviderAccessToken,
+    call: Call,
+    body: Option<&str>,
 ) -> Result<ProviderRequest, RequestError> {
-    let mut headers = base_headers("application/json", &provider.spec.userinfo.headers)?;
-    let value = Zeroizing::new(format!("Bearer {}", token.expose()));
-    headers.insert(AUTHORIZATION, sensitive(&value)?);
-    let mut request = request(Method::GET, endpoint.uri().clone(), RequestBody::empty());
+    let spec = &provider.spec.userinfo;
+    let mut headers = base_headers("application/json", &spec.headers)?;
+    let value = Zeroizing::new(format!("{} {}", spec.scheme, token.expose()));
+    // The catalogue was refused if the name is not a header's.
+    let header = HeaderName::try_from(&spec.header).unwrap_or(AUTHORIZATION);
+    headers.insert(header, sensitive(value.trim_start())?);
+    if body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    let body = RequestBody(Zeroizing::new(body.unwrap_or_default().as_bytes().to_vec()));
+    let mut request = request(call.method(), endpoint.uri().clone(), body);
     *request.headers_mut() = headers;
     Ok(request)
 }
@@ -152,13 +205,14 @@ pub(crate) fn base_headers(
     Ok(headers)
 }
 
-pub(crate) fn basic(client_id: &str, secret: &ClientSecret) -> Result<HeaderValue, RequestError> {
+/// `Basic` with a user name and a password, either of which may be a secret.
+pub(crate) fn basic(user: &str, password: &str) -> Result<HeaderValue, RequestError> {
     // RFC 6749 §2.3.1: the identifier and the password are encoded using the
     // "application/x-www-form-urlencoded" algorithm first.
     let encode = |text: &str| -> Zeroizing<String> {
         Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect())
     };
-    let pair = Zeroizing::new(format!("{}:{}", *encode(client_id), *encode(secret.expose())));
+    let pair = Zeroizing::new(format!("{}:{}", *encode(user), *encode(password)));
     let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
     sensitive(&value)
 }

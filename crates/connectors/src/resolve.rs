@@ -17,7 +17,8 @@ use crate::options::{Options, OptionsError, malformed};
 use crate::parameters;
 use crate::provider::{ClientAuth, Endpoints, Pkce, Provider};
 use crate::scopes;
-use crate::spec::{ClientAuthRule, PkceRule, RequestSeparator, Spec};
+use crate::spec::{ClientAuthRule, PkceRule, RequestSeparator, Spec, VariableSpec};
+use crate::template::{self, Template};
 
 /// Headers that belong to the connection and not to a caller.
 pub const TRANSPORT_HEADERS: [HeaderName; 7] = [
@@ -64,7 +65,7 @@ impl Provider {
             client_secret: secret,
             scopes: asked.scopes,
             offline: asked.offline,
-            upstream_params: parameters::configured(options)?,
+            upstream_params: parameters::configured(spec, options)?,
             offline_scopes: asked.offline_scopes,
             separator: asked.separator,
             added_separator: added_separator(options, asked.separator)?,
@@ -82,6 +83,7 @@ impl Provider {
             } else {
                 None
             },
+            must_match: must_match(spec, options)?,
         })
     }
 }
@@ -109,7 +111,13 @@ fn endpoints(
     metadata: Option<&ProviderMetadata>,
 ) -> Result<Endpoints, OptionsError> {
     let (by_option, fixed) = (&spec.endpoint_options, &spec.endpoints);
-    let find = |option: Option<&String>, said: Option<&Url>, fixed: Option<&Endpoint>| {
+    let variables = variables(spec, options)?;
+    let fill = |template: &Template| {
+        let filled = template.fill(&variables);
+        let option = || template.names().next().unwrap_or_default().to_owned();
+        filled.map_err(|source| OptionsError::Endpoint { option: option(), source })
+    };
+    let find = |option: Option<&String>, said: Option<&Url>, fixed: Option<&Template>| {
         let configured = match option {
             Some(option) => options.endpoint(option)?,
             None => None,
@@ -117,7 +125,7 @@ fn endpoints(
         if configured.is_some() {
             return Ok(configured);
         }
-        let Some(url) = said else { return Ok(fixed.cloned()) };
+        let Some(url) = said else { return fixed.map(fill).transpose() };
         let option = || "oidc_metadata".to_owned();
         let parsed = Endpoint::parse(url.as_str());
         parsed.map(Some).map_err(|source| OptionsError::Endpoint { option: option(), source })
@@ -154,8 +162,54 @@ fn endpoints(
         let option = || by_option.issuer.clone().unwrap_or_default();
         issuer = Some(issuer.ok_or_else(|| OptionsError::MissingEndpoint(option()))?);
     }
-    let emails = fixed.emails.clone();
-    Ok(Endpoints { authorization, token, userinfo, emails, revocation, jwks, issuer })
+    let refresh = fixed.refresh.as_ref().map(fill).transpose()?;
+    let emails = fixed.emails.as_ref().map(fill).transpose()?;
+    Ok(Endpoints { authorization, token, refresh, userinfo, emails, revocation, jwks, issuer })
+}
+
+/// What fills the gaps in the addresses.
+fn variables(spec: &Spec, options: Options<'_>) -> Result<BTreeMap<String, String>, OptionsError> {
+    let mut values = BTreeMap::new();
+    for (name, variable) in &spec.variables {
+        values.insert(name.clone(), variable_value(name, variable, options)?);
+    }
+    Ok(values)
+}
+
+fn variable_value(
+    name: &str,
+    variable: &VariableSpec,
+    options: Options<'_>,
+) -> Result<String, OptionsError> {
+    for (option, value) in &variable.switches {
+        if options.boolean(option)? == Some(true) {
+            return Ok(value.clone());
+        }
+    }
+    for option in &variable.options {
+        let Some(value) = options.string(option)? else { continue };
+        // The catalogue was refused if one of its patterns is none.
+        let fits = template::pattern(&variable.pattern)
+            .is_ok_and(|pattern| template::fits(&pattern, value));
+        return if fits {
+            Ok(value.to_owned())
+        } else {
+            Err(malformed(option, "a value that fits"))
+        };
+    }
+    let missing = || variable.options.first().map_or(name, String::as_str).to_owned();
+    variable.default.clone().ok_or_else(|| OptionsError::MissingVariable(missing()))
+}
+
+fn must_match(spec: &Spec, options: Options<'_>) -> Result<Option<String>, OptionsError> {
+    let Some(wanted) = &spec.account.must_match else { return Ok(None) };
+    for option in &wanted.options {
+        if let Some(value) = options.string(option)? {
+            return Ok(Some(value.to_owned()));
+        }
+    }
+    let option = wanted.options.first().cloned().unwrap_or_default();
+    Err(OptionsError::MissingVariable(option))
 }
 
 fn issuer(
@@ -181,6 +235,7 @@ fn client_auth(
     let method = match spec.client.auth {
         ClientAuthRule::Post => ClientAuth::Post,
         ClientAuthRule::Basic => ClientAuth::Basic,
+        ClientAuthRule::BasicSecret => ClientAuth::BasicSecret,
         ClientAuthRule::Discovered => match options.string("token_endpoint_auth_method")? {
             Some("client_secret_post") => ClientAuth::Post,
             Some("client_secret_basic") => ClientAuth::Basic,
@@ -218,6 +273,7 @@ fn pkce(
 ) -> Result<Pkce, OptionsError> {
     match spec.client.pkce {
         PkceRule::S256 => Ok(Pkce::S256),
+        PkceRule::Off => Ok(Pkce::Off),
         // RFC 9700 §2.1.1: public clients MUST use PKCE.
         PkceRule::Option => {
             let enabled = options.boolean("pkce_enabled")?.unwrap_or(false);

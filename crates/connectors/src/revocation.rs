@@ -1,15 +1,14 @@
-//! Ending a grant at the provider (RFC 7009).
+//! Ending a grant at the provider (RFC 7009, or the provider's own way).
 
 use http::StatusCode;
 use protocol::secret::{ProviderAccessToken, ProviderRefreshToken};
 
-use crate::fault::{TokenFault, classify};
+use crate::fault::{TokenFault, classify, error_code};
 use crate::provider::{ClientAuth, Provider};
 use crate::quirks::github;
 use crate::reply::Reply;
-use crate::request::{Form, ProviderRequest, RequestError, client_post};
-use crate::spec::Quirk;
-use crate::token_reply::error_code;
+use crate::request::{Form, ProviderRequest, RequestError, bearer_call, client_post};
+use crate::spec::{BodyFormat, Quirk, RevocationCall, TokenKind};
 
 /// The tokens of one grant, as far as they are known.
 #[derive(Clone, Copy, Debug)]
@@ -34,27 +33,34 @@ pub fn revocation_request(
             return github::revocation_request(provider, endpoint, token);
         }
     }
+    let spec = &provider.spec.revocation;
+    let format = match spec.how {
+        RevocationCall::Bearer => {
+            let token = tokens.access_token.ok_or(RequestError::NoToken)?;
+            return bearer_call(provider, endpoint, token, spec.call, None);
+        }
+        RevocationCall::Form => BodyFormat::Form,
+        RevocationCall::Json => BodyFormat::Json,
+    };
     // RFC 7009 §2.1: if the token is a refresh token, the authorization server
     // SHOULD also invalidate all access tokens based on the same grant.
-    let form = match (tokens.refresh_token, tokens.access_token) {
-        (Some(token), _) => {
-            Form::new().field("token", token.expose()).field("token_type_hint", "refresh_token")
-        }
-        (None, Some(token)) => {
-            Form::new().field("token", token.expose()).field("token_type_hint", "access_token")
-        }
+    let refresh = tokens.refresh_token.filter(|_| spec.token == TokenKind::Refresh);
+    let (token, hint) = match (refresh, tokens.access_token) {
+        (Some(token), _) => (token.expose(), "refresh_token"),
+        (None, Some(token)) => (token.expose(), "access_token"),
         (None, None) => return Err(RequestError::NoToken),
     };
-    let auth =
-        if provider.spec.revocation.client_auth { provider.client_auth } else { ClientAuth::None };
-    client_post(provider, endpoint, form, auth)
+    let form = Form::new().field(&spec.parameter, token);
+    let form = if spec.hint { form.field("token_type_hint", hint) } else { form };
+    let auth = if spec.client_auth { provider.client_auth } else { ClientAuth::None };
+    client_post(provider, endpoint, form, auth, format)
 }
 
 /// Reads the reply to [`revocation_request`]. A grant that was gone already is
 /// as good as revoked.
 pub fn read_revocation_reply(provider: &Provider, reply: &Reply<'_>) -> Result<(), TokenFault> {
     let members = reply.members().unwrap_or_default();
-    let error = error_code(&members);
+    let error = error_code(&provider.spec.errors, &members);
     // RFC 7009 §2.2: the content of the response body is ignored by the client
     // as all necessary information is conveyed in the response code. Those who
     // put an error into a 200 are heard all the same.
@@ -67,7 +73,7 @@ pub fn read_revocation_reply(provider: &Provider, reply: &Reply<'_>) -> Result<(
     {
         return Ok(());
     }
-    Err(classify(&provider.spec.errors, reply, error))
+    Err(classify(&provider.spec.errors, reply, error, None))
 }
 
 #[cfg(test)]

@@ -4,11 +4,15 @@ use protocol::oauth::scope::{SCOPES_MAX, Scope, ScopeSet};
 use serde_json::Value;
 
 use crate::options::{Options, OptionsError};
-use crate::spec::{AnswerSeparator, EmptyAnswer, RequestSeparator, Spec};
+use crate::provider::SettledScopes;
+use crate::spec::{AnswerSeparator, EmptyAnswer, RequestSeparator, ScopesSpec, Spec};
 
 /// Auth0's word for access in the person's absence. In options and in requests
 /// it is an instruction to us, whatever the provider calls it.
 const OFFLINE_ACCESS: &str = "offline_access";
+
+/// The scopes of OpenID Connect Core §5.4 and §11.
+const OPENID_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", OFFLINE_ACCESS];
 
 /// What a connection asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +111,11 @@ pub(crate) fn split(spec: &Spec, asked: &ScopeSet) -> Split {
     Split { scopes, offline_scopes, offline }
 }
 
+/// The words by which this provider is asked for offline access.
+pub(crate) fn offline(spec: &Spec) -> ScopeSet {
+    spec.offline.scopes.iter().filter_map(|scope| Scope::parse(scope).ok()).collect()
+}
+
 /// The list as the `scope` parameter of a request.
 pub(crate) fn write(scopes: &ScopeSet, separator: RequestSeparator) -> String {
     let between = match separator {
@@ -143,16 +152,49 @@ fn tokens(spec: &Spec, text: &str) -> impl Iterator<Item = Scope> {
     text.split(separates).filter_map(|token| Scope::parse(token.trim()).ok())
 }
 
-/// What was asked for and not granted, under either of a scope's two names.
+/// What came of the scopes that were asked for.
 ///
-/// Words for offline access do not count: many providers grant it and leave it
-/// out of the answer, and whether it was granted is seen by the refresh token.
-pub(crate) fn missing(spec: &Spec, asked: &ScopeSet, granted: &ScopeSet) -> ScopeSet {
-    let is_granted = |scope: &Scope| {
-        let other_name = spec.scopes.answered_as.get(scope.as_str());
-        granted.contains(scope.as_str()) || other_name.is_some_and(|name| granted.contains(name))
+/// Words for offline access and OpenID Connect's own are never missed: many
+/// providers grant them and leave them out of the answer. Whether they were
+/// granted is seen by the refresh token and by the account.
+pub(crate) fn settle(spec: &Spec, asked: &ScopeSet, granted: Option<&ScopeSet>) -> SettledScopes {
+    let granted = granted.unwrap_or(asked).clone();
+    let named = effective(spec, &granted);
+    let included = named.iter().filter_map(|scope| spec.scopes.includes.get(scope.as_str()));
+    let known = included.fold(named.clone(), |known, included| known.union(included));
+    let is_granted = |scope: &&Scope| {
+        let same = |other: &Scope| other.as_str().eq_ignore_ascii_case(scope.as_str());
+        known.contains(scope.as_str()) || spec.scopes.case_insensitive && known.iter().any(same)
     };
-    split(spec, asked).scopes.iter().filter(|scope| !is_granted(scope)).cloned().collect()
+    let asked = split(spec, asked).scopes;
+    let is_missed = |scope: &&Scope| !is_granted(scope) && !OPENID_SCOPES.contains(&scope.as_str());
+    let missing = asked.iter().filter(is_missed).cloned().collect();
+    let found: ScopeSet = asked.iter().filter(is_granted).cloned().collect();
+    SettledScopes { granted, effective: named.union(&found), missing }
+}
+
+/// A provider's answer under every name that its scopes go by, so that whoever
+/// asked finds what they asked for, letter by letter. Nothing is taken away.
+pub(crate) fn effective(spec: &Spec, granted: &ScopeSet) -> ScopeSet {
+    let names = |scope: &Scope| other_names(&spec.scopes, scope.as_str());
+    let others = granted.iter().flat_map(names).filter_map(|name| Scope::parse(&name).ok());
+    granted.union(&others.take(SCOPES_MAX).collect())
+}
+
+fn other_names(spec: &ScopesSpec, scope: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    names.extend(spec.answered_as.get(scope).cloned());
+    let asked_as = spec.answered_as.iter().filter(|(_, answered)| *answered == scope);
+    names.extend(asked_as.map(|(asked, _)| asked.clone()));
+    if let Some(prefix) = &spec.prefix {
+        names.push(match scope.strip_prefix(prefix.as_str()) {
+            Some(short) => short.to_owned(),
+            // Another resource's scopes, and OpenID Connect's own, have no prefix.
+            None if scope.contains("://") || OPENID_SCOPES.contains(&scope) => return names,
+            None => format!("{prefix}{scope}"),
+        });
+    }
+    names
 }
 
 #[cfg(test)]
@@ -247,12 +289,46 @@ mod tests {
         let check = |asked: &str, granted: &str, expected: &str| {
             let catalogue = Catalogue::embedded().unwrap();
             let spec = catalogue.get("google-oauth2").unwrap();
-            assert_eq!(missing(spec, &set(asked), &set(granted)), set(expected));
+            let settled = settle(spec, &set(asked), Some(&set(granted)));
+            assert_eq!((settled.granted, settled.missing), (set(granted), set(expected)));
         };
         let answered = "openid https://www.googleapis.com/auth/userinfo.email";
         check("openid email", answered, "");
         check("openid email offline_access", answered, "");
         check("openid email https://mail.google.com/", answered, "https://mail.google.com/");
-        check("profile", answered, "profile");
+        check("profile", answered, "");
+    }
+
+    #[test]
+    fn what_was_granted_goes_by_every_name() {
+        let check = |strategy: &str, asked: &str, granted: Option<&str>, effective: &str| {
+            let granted = granted.map(set);
+            let settled = settle(&crate::testing::spec(strategy), &set(asked), granted.as_ref());
+            assert!(settled.missing.is_empty(), "{}", settled.missing);
+            assert_eq!(settled.effective, set(effective), "{strategy} {asked}");
+        };
+        let email = "https://www.googleapis.com/auth/userinfo.email";
+        check(
+            "google-oauth2",
+            "openid email",
+            Some(&format!("openid {email}")),
+            &format!("openid email {email}"),
+        );
+        check("google-oauth2", email, Some("email"), &format!("email {email}"));
+        check("github", "repo public_repo", Some("repo"), "repo public_repo");
+        let graph = "https://graph.microsoft.com/";
+        check(
+            "windowslive",
+            "openid Mail.Read",
+            Some(&format!("openid {graph}Mail.Read")),
+            &format!("openid Mail.Read {graph}Mail.Read"),
+        );
+        check(
+            "windowslive",
+            "https://graph.microsoft.com/mail.read",
+            Some("Mail.Read profile"),
+            &format!("Mail.Read {graph}Mail.Read {graph}mail.read profile"),
+        );
+        check("oidc", "a b", None, "a b");
     }
 }

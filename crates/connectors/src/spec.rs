@@ -2,17 +2,32 @@
 //!
 //! An entry says what is true of a provider whoever connects to it. Unknown
 //! keys are errors, so that a misspelt fact cannot be silently without effect.
+//! `catalogue.schema.json` is made of these types by a test, and `build.rs`
+//! checks every file against it: a bad file stops the build.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use protocol::oauth::scope::{Scope, ScopeSet};
-use serde::{Deserialize, Deserializer, de};
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::endpoint::Endpoint;
+use crate::template::Template;
+
+mod account;
+mod scopes;
+mod tokens;
+
+pub use account::{AccountSpec, Call, MatchSpec, RevocationCall, RevocationSpec, UserinfoSpec};
+pub use scopes::{AnswerSeparator, EmptyAnswer, OfflineSpec, RequestSeparator, ScopesSpec};
+pub use tokens::{
+    BodyFormat, ErrorCase, ErrorSpec, Meaning, RefreshSpec, Rotation, TokenKind, TokenSpec,
+    UnsaidExpiry,
+};
 
 /// What is known of one provider.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Auth0's name for it: the `strategy` of connections.
@@ -22,35 +37,54 @@ pub struct Spec {
     /// The day on which the facts were last looked up (YYYY-MM-DD).
     pub verified_on: String,
     /// Where the facts come from.
-    pub sources: Vec<String>,
+    pub sources: Vec<Source>,
+    /// What stands here without having been checked: a section, or `section.member`.
+    #[serde(default)]
+    pub unchecked: Vec<String>,
     /// Whether a discovery document may supply endpoints and abilities.
     #[serde(default)]
     pub discovery: bool,
     /// Behaviour that data cannot express.
     #[serde(default)]
-    pub(crate) quirk: Quirk,
+    pub quirk: Quirk,
+    /// What differs between the customers of the provider and stands in its addresses.
     #[serde(default)]
-    pub(crate) endpoints: EndpointsSpec<Endpoint>,
+    pub variables: BTreeMap<String, VariableSpec>,
+    /// Its addresses.
+    #[serde(default)]
+    pub endpoints: EndpointsSpec<Template>,
     /// Which options of a connection supply (or replace) endpoints.
     #[serde(default)]
-    pub(crate) endpoint_options: EndpointsSpec<String>,
-    pub(crate) client: ClientSpec,
+    pub endpoint_options: EndpointsSpec<String>,
+    /// Who we are there and how we prove it.
+    pub client: ClientSpec,
+    /// The authorization request.
     #[serde(default)]
-    pub(crate) authorize: AuthorizeSpec,
-    pub(crate) scopes: ScopesSpec,
+    pub authorize: AuthorizeSpec,
+    /// Scopes, and how they are written.
+    pub scopes: ScopesSpec,
+    /// How access in the person's absence is asked for.
     #[serde(default)]
-    pub(crate) offline: OfflineSpec,
+    pub offline: OfflineSpec,
+    /// Token requests and their answers.
     #[serde(default)]
-    pub(crate) token: TokenSpec,
+    pub token: TokenSpec,
     /// How its refresh tokens live and die.
     pub refresh: RefreshSpec,
+    /// What its errors mean.
     #[serde(default)]
-    pub(crate) errors: ErrorSpec,
+    pub errors: ErrorSpec,
+    /// How an account is asked for.
     #[serde(default)]
-    pub(crate) userinfo: UserinfoSpec,
+    pub userinfo: UserinfoSpec,
+    /// How a grant is ended.
     #[serde(default)]
-    pub(crate) revocation: RevocationSpec,
-    pub(crate) account: AccountSpec,
+    pub revocation: RevocationSpec,
+    /// Where the facts about an account stand.
+    pub account: AccountSpec,
+    /// What an operator has to do there.
+    #[serde(default)]
+    pub setup: SetupSpec,
 }
 
 impl Spec {
@@ -64,26 +98,101 @@ impl Spec {
     pub fn knows_its_endpoints(&self) -> bool {
         self.endpoints.token.is_some()
     }
+
+    /// The same facts with every address under `base`, a URL without a slash at
+    /// its end: for a provider that somebody pretends to be. Paths stay.
+    #[must_use]
+    pub fn moved_to(&self, base: &str) -> Self {
+        let moved = |endpoint: &Option<Template>| endpoint.as_ref().map(|at| at.moved_to(base));
+        let EndpointsSpec {
+            authorization,
+            token,
+            refresh,
+            userinfo,
+            emails,
+            revocation,
+            jwks,
+            issuer,
+        } = &self.endpoints;
+        let endpoints = EndpointsSpec {
+            authorization: moved(authorization),
+            token: moved(token),
+            refresh: moved(refresh),
+            userinfo: moved(userinfo),
+            emails: moved(emails),
+            revocation: moved(revocation),
+            jwks: moved(jwks),
+            issuer: issuer.as_ref().map(|_| base.to_owned()),
+        };
+        Self { endpoints, ..self.clone() }
+    }
+}
+
+/// Where a fact was looked up.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The page or file that was read.
+    pub url: String,
+    /// The sections of this file that it bears out.
+    #[serde(rename = "for")]
+    pub sections: Vec<String>,
 }
 
 /// Names a module of `quirks`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Quirk {
+pub enum Quirk {
+    /// Data says it all.
     #[default]
     None,
+    /// `quirks::github`.
     Github,
 }
 
+/// A part of a provider's addresses that a connection's option fills.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct VariableSpec {
+    /// The connection's options that may hold it; the first that is there counts.
+    pub options: Vec<String>,
+    /// The connection's boolean options that stand for a value.
+    #[serde(default)]
+    pub switches: BTreeMap<String, String>,
+    /// What a value must match, from end to end. Whatever it allows, a value has
+    /// letters, digits, dots, dashes and underscores only.
+    pub pattern: String,
+    /// The value where no option says one.
+    pub default: Option<String>,
+    /// A value, for those who fill in a form.
+    pub example: String,
+    /// What it is, in plain words.
+    pub words: String,
+}
+
+/// A provider's addresses, or the options that hold them.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, bound(deserialize = "T: Deserialize<'de>"))]
-pub(crate) struct EndpointsSpec<T> {
+pub struct EndpointsSpec<T> {
+    /// Where the browser goes.
     pub authorization: Option<T>,
+    /// Where codes are redeemed.
     pub token: Option<T>,
+    /// Where refresh tokens are redeemed, if not where codes are.
+    pub refresh: Option<T>,
+    /// Where the account is described.
     pub userinfo: Option<T>,
+    /// Where the account's e-mail addresses are, if not in the description.
     pub emails: Option<T>,
+    /// Where tokens are revoked.
     pub revocation: Option<T>,
+    /// Where the keys of ID tokens are.
     pub jwks: Option<T>,
+    /// Its name for itself.
     pub issuer: Option<String>,
 }
 
@@ -93,6 +202,7 @@ impl<T> Default for EndpointsSpec<T> {
         Self {
             authorization: None,
             token: None,
+            refresh: None,
             userinfo: None,
             emails: None,
             revocation: None,
@@ -102,19 +212,44 @@ impl<T> Default for EndpointsSpec<T> {
     }
 }
 
+impl<T> EndpointsSpec<T> {
+    /// All but the issuer.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
+        let Self { authorization, token, refresh, userinfo, emails, revocation, jwks, issuer: _ } =
+            self;
+        [authorization, token, refresh, userinfo, emails, revocation, jwks].into_iter().flatten()
+    }
+}
+
+/// Who we are at a provider, and how we prove it.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ClientSpec {
+pub struct ClientSpec {
+    /// How we authenticate.
     pub auth: ClientAuthRule,
+    /// Whether codes are bound to a verifier.
     pub pkce: PkceRule,
+    /// What the parameter with our identifier is called.
+    #[serde(default = "client_id")]
+    pub id_parameter: String,
+}
+
+fn client_id() -> String {
+    "client_id".to_owned()
 }
 
 /// Where the way of authenticating comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum ClientAuthRule {
+pub enum ClientAuthRule {
+    /// Identifier and secret in the body.
     Post,
+    /// Identifier and secret in the header.
     Basic,
+    /// The secret alone in the header, as the user name.
+    BasicSecret,
     /// From `token_endpoint_auth_method`, else from the discovery document,
     /// else in the body.
     Discovered,
@@ -122,249 +257,62 @@ pub(crate) enum ClientAuthRule {
 
 /// What decides about PKCE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum PkceRule {
+pub enum PkceRule {
+    /// Always.
     S256,
+    /// Never: the provider does not document it.
+    Off,
     /// The connection's `pkce_enabled`.
     Option,
     /// `connection_settings.pkce`, else the discovery document.
     Discovered,
 }
 
+/// The authorization request.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct AuthorizeSpec {
+pub struct AuthorizeSpec {
+    /// Parameters that every request carries.
+    pub parameters: BTreeMap<String, String>,
+    /// Parameters whose value is an option of the connection.
+    pub from_options: BTreeMap<String, String>,
     /// Parameters of our `/authorize` that reach the provider on a login.
     pub forwarded: Vec<String>,
     /// Parameters that go by another name there.
     pub renamed: BTreeMap<String, String>,
-    /// The `prompt` values it understands; others are left out. `None`: all.
+    /// The `prompt` values it understands; others are left out. Absent: all.
     pub prompts: Option<Vec<String>>,
     /// Parameters that must not stand beside `prompt`.
     pub prompt_excludes: Vec<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ScopesSpec {
-    /// Asked for whatever else is asked for.
-    #[serde(default, deserialize_with = "scopes")]
-    pub always: ScopeSet,
-    /// Asked for when the connection says nothing.
-    #[serde(default, deserialize_with = "scopes")]
-    pub default: ScopeSet,
-    pub request_separator: RequestSeparator,
-    pub answer_separator: AnswerSeparator,
-    #[serde(default)]
-    pub empty_answer: EmptyAnswer,
-    /// Scopes that are granted under another name than they are asked for.
-    #[serde(default)]
-    pub answered_as: BTreeMap<String, String>,
-    /// The connection's boolean options, each with the scopes it stands for.
-    #[serde(default, deserialize_with = "scope_options")]
-    pub options: BTreeMap<String, ScopeSet>,
-}
-
-/// What stands between the scopes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum RequestSeparator {
-    Space,
-    Comma,
-}
-
-/// What stands between the scopes of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum AnswerSeparator {
-    Space,
-    Comma,
-    Any,
-}
-
-/// What `"scope": ""` in an answer means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum EmptyAnswer {
-    /// As if there were no such member.
-    #[default]
-    Unsaid,
-    /// Nothing was granted.
-    Nothing,
-}
-
-/// How a provider is asked for access in the person's absence.
+/// What an operator has to do at the provider.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct OfflineSpec {
-    /// Scopes that ask for it.
-    pub scopes: Vec<String>,
-    /// Parameters that ask for it.
-    pub parameters: BTreeMap<String, String>,
-    /// The `prompt` without which the request may be ignored.
-    pub prompt: Option<String>,
+pub struct SetupSpec {
+    /// Where applications are registered.
+    pub console: Option<String>,
+    /// What to do there, in order.
+    pub steps: Vec<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct TokenSpec {
-    /// What it means that an answer has no `expires_in`.
-    pub unsaid_expiry: UnsaidExpiry,
-    #[serde(rename = "assumed_lifetime_seconds", deserialize_with = "seconds")]
-    pub assumed_lifetime: Duration,
-    pub headers: BTreeMap<String, String>,
-}
+/// Seconds, as files write durations.
+mod seconds {
+    use std::time::Duration;
 
-impl Default for TokenSpec {
-    fn default() -> Self {
-        Self {
-            unsaid_expiry: UnsaidExpiry::Unknown,
-            // What Auth0 documents for opaque tokens without a stated lifetime.
-            assumed_lifetime: Duration::from_mins(10),
-            headers: BTreeMap::new(),
-        }
+    use serde::{Deserialize, Deserializer};
+
+    pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u32::deserialize(deserializer).map(|seconds| Duration::from_secs(seconds.into()))
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum UnsaidExpiry {
-    Unknown,
-    Never,
-}
-
-/// How the refresh tokens of a provider live and die.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RefreshSpec {
-    /// Whether a refresh brings a new refresh token.
-    pub rotates: Rotation,
-    /// How long a spent refresh token is still accepted after its successor
-    /// was issued; zero if it is not.
-    #[serde(default, rename = "reuse_grace_seconds", deserialize_with = "seconds")]
-    pub reuse_grace: Duration,
-    /// How long a refresh token lives without being used.
-    #[serde(default, rename = "idle_lifetime_seconds", deserialize_with = "some_seconds")]
-    pub idle_lifetime: Option<Duration>,
-    /// How long the grant lives however often it is used.
-    #[serde(default, rename = "absolute_lifetime_seconds", deserialize_with = "some_seconds")]
-    pub absolute_lifetime: Option<Duration>,
-    /// How long before an access token's end it is refreshed.
-    #[serde(rename = "margin_seconds", deserialize_with = "seconds")]
-    pub margin: Duration,
-}
-
-/// Whether a refresh brings a new refresh token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rotation {
-    /// The first one stays good.
-    Never,
-    /// Each is good for one use.
-    Always,
-    /// Not known in advance: treat each as good for one use.
-    May,
-}
-
-/// Error codes beside the standard ones (RFC 6749 §5.2), or against them.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ErrorSpec {
-    /// The grant is dead; only the person can help, by connecting again.
-    pub permanent: Vec<String>,
-    /// Our registration there is at fault.
-    pub client: Vec<String>,
-    /// Worth trying again.
-    pub passing: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct UserinfoSpec {
-    pub headers: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RevocationSpec {
-    /// Whether the client authenticates (RFC 7009 §2.1 wants it to).
-    pub client_auth: bool,
-    /// Error codes that say that there was nothing left to revoke.
-    pub already_gone: Vec<String>,
-}
-
-/// Where the facts about an account stand. Members are tried in order; dots
-/// descend into objects.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AccountSpec {
-    /// Whether an ID token vouches for the account.
-    pub id_token: bool,
-    /// Whether a script of the connection may tell the profile.
-    #[serde(default)]
-    pub script: bool,
-    pub subject: Vec<String>,
-    #[serde(default = "standard::email")]
-    pub email: Vec<String>,
-    #[serde(default = "standard::email_verified")]
-    pub email_verified: Vec<String>,
-    #[serde(default = "standard::name")]
-    pub name: Vec<String>,
-    #[serde(default = "standard::given_name")]
-    pub given_name: Vec<String>,
-    #[serde(default = "standard::family_name")]
-    pub family_name: Vec<String>,
-    #[serde(default = "standard::nickname")]
-    pub nickname: Vec<String>,
-    #[serde(default = "standard::picture")]
-    pub picture: Vec<String>,
-}
-
-/// OpenID Connect Core §5.1: the standard claims, used where a file says nothing.
-mod standard {
-    pub(super) fn email() -> Vec<String> {
-        vec!["email".into()]
+    pub(super) fn some<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        read(deserializer).map(Some)
     }
-    pub(super) fn email_verified() -> Vec<String> {
-        vec!["email_verified".into()]
-    }
-    pub(super) fn name() -> Vec<String> {
-        vec!["name".into()]
-    }
-    pub(super) fn given_name() -> Vec<String> {
-        vec!["given_name".into()]
-    }
-    pub(super) fn family_name() -> Vec<String> {
-        vec!["family_name".into()]
-    }
-    pub(super) fn nickname() -> Vec<String> {
-        vec!["nickname".into()]
-    }
-    pub(super) fn picture() -> Vec<String> {
-        vec!["picture".into()]
-    }
-}
-
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u32::deserialize(deserializer).map(|seconds| Duration::from_secs(seconds.into()))
-}
-
-fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    seconds(deserializer).map(Some)
-}
-
-fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ScopeSet, D::Error> {
-    let tokens = Vec::<String>::deserialize(deserializer)?;
-    scope_set(&tokens)
-}
-
-fn scope_options<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, ScopeSet>, D::Error> {
-    let options = BTreeMap::<String, Vec<String>>::deserialize(deserializer)?;
-    options.into_iter().map(|(name, tokens)| Ok((name, scope_set(&tokens)?))).collect()
-}
-
-fn scope_set<E: de::Error>(tokens: &[String]) -> Result<ScopeSet, E> {
-    tokens.iter().map(|token| Scope::parse(token)).collect::<Result<_, _>>().map_err(E::custom)
 }

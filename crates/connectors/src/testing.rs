@@ -1,11 +1,21 @@
 //! Providers for the tests of this crate.
 
+use std::sync::{Arc, LazyLock};
+
 use protocol::secret::ClientSecret;
 use serde_json::{Value, json};
 
 use crate::catalogue::Catalogue;
 use crate::options::OptionsError;
 use crate::provider::Provider;
+use crate::spec::Spec;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
+
+/// What the catalogue knows of a strategy.
+pub(crate) fn spec(strategy: &str) -> Arc<Spec> {
+    Arc::clone(CATALOGUE.get(strategy).unwrap())
+}
 
 /// A provider with a secret, from options to which a client id is added.
 pub(crate) fn provider(strategy: &str, options: &Value) -> Provider {
@@ -20,7 +30,7 @@ pub(crate) fn try_provider(
     let mut options = options.as_object().unwrap().clone();
     options.entry("client_id").or_insert_with(|| json!("client-1"));
     let secret = secret.map(ClientSecret::new);
-    Provider::resolve(&Catalogue::embedded().unwrap(), strategy, &options, secret, None)
+    Provider::resolve(&CATALOGUE, strategy, &options, secret, None)
 }
 
 /// The OpenID Provider of the tests, with further metadata.

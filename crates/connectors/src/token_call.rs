@@ -5,7 +5,8 @@ use protocol::secret::{
 };
 
 use crate::provider::{Pkce, Provider};
-use crate::request::{Form, ProviderRequest, RequestError, bearer_get, client_post};
+use crate::request::{Form, ProviderRequest, RequestError, bearer_call, client_post};
+use crate::spec::Call;
 
 /// Redeems an authorization code (RFC 6749 §4.1.3).
 ///
@@ -26,7 +27,9 @@ pub fn code_request(
         Pkce::S256 => form.field("code_verifier", verifier.expose()),
         Pkce::Off => form,
     };
-    client_post(provider, &provider.endpoints.token, form, provider.client_auth)
+    let (spec, auth) = (&provider.spec.token, provider.client_auth);
+    let form = form.fields(&spec.code_parameters);
+    client_post(provider, &provider.endpoints.token, form, auth, spec.body)
 }
 
 /// Renews an access token (RFC 6749 §6). No `scope` is sent: everything that
@@ -38,7 +41,10 @@ pub fn refresh_request(
     let form = Form::new()
         .field("grant_type", "refresh_token")
         .field("refresh_token", refresh_token.expose());
-    client_post(provider, &provider.endpoints.token, form, provider.client_auth)
+    let (spec, auth) = (&provider.spec.token, provider.client_auth);
+    let form = form.fields(&spec.refresh_parameters);
+    let endpoint = provider.endpoints.refresh.as_ref().unwrap_or(&provider.endpoints.token);
+    client_post(provider, endpoint, form, auth, spec.body)
 }
 
 /// Asks who the account is (OpenID Connect Core §5.3.1, or the provider's own).
@@ -47,7 +53,9 @@ pub fn userinfo_request(
     access_token: &ProviderAccessToken,
 ) -> Result<ProviderRequest, RequestError> {
     let endpoint = provider.endpoints.userinfo.as_ref();
-    bearer_get(provider, endpoint.ok_or(RequestError::NoEndpoint("userinfo"))?, access_token)
+    let endpoint = endpoint.ok_or(RequestError::NoEndpoint("userinfo"))?;
+    let spec = &provider.spec.userinfo;
+    bearer_call(provider, endpoint, access_token, spec.call, spec.body.as_deref())
 }
 
 /// Asks for the account's e-mail addresses, at the providers that keep them
@@ -58,7 +66,8 @@ pub fn emails_request(
     access_token: &ProviderAccessToken,
 ) -> Result<ProviderRequest, RequestError> {
     let endpoint = provider.endpoints.emails.as_ref();
-    bearer_get(provider, endpoint.ok_or(RequestError::NoEndpoint("emails"))?, access_token)
+    let endpoint = endpoint.ok_or(RequestError::NoEndpoint("emails"))?;
+    bearer_call(provider, endpoint, access_token, Call::Get, None)
 }
 
 #[cfg(test)]

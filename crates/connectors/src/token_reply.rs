@@ -7,11 +7,13 @@ use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{ProviderAccessToken, ProviderIdToken, ProviderRefreshToken, Secret};
 use serde_json::{Map, Value};
 
-use crate::fault::{TokenFault, classify};
+use crate::fault::{TokenFault, classify, error_code};
+use crate::place;
 use crate::provider::Provider;
+use crate::quirks::github;
 use crate::reply::Reply;
 use crate::scopes;
-use crate::spec::{Spec, UnsaidExpiry};
+use crate::spec::{Quirk, Spec, TokenSpec, UnsaidExpiry};
 
 /// Longest token that is taken, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -34,11 +36,27 @@ pub struct TokenReply {
     pub expires_in: Expiry,
     /// How long the refresh token lives, where the provider says so.
     pub refresh_expires_in: Option<Duration>,
-    /// What was granted. `None`: what was asked for (RFC 6749 §5.1).
+    /// What was granted, in the provider's own words. `None`: what was asked for
+    /// (RFC 6749 §5.1).
+    pub granted: Option<ScopeSet>,
+    /// The same under every name that it goes by
+    /// ([`Provider::settle_scopes`] adds the names that were asked for).
     pub scopes: Option<ScopeSet>,
     /// Members that are not OAuth's.
     pub extras: Extras,
 }
+
+/// The members that are read here.
+const OAUTH_MEMBERS: [&str; 8] = [
+    "access_token",
+    "expires_in",
+    "id_token",
+    "refresh_expires_in",
+    "refresh_token",
+    "refresh_token_expires_in",
+    "scope",
+    "token_type",
+];
 
 /// How long an access token lives from the moment of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +76,12 @@ pub enum Expiry {
 pub struct Extras(Map<String, Value>);
 
 impl Extras {
+    /// Whatever an answer says that is not a token.
+    fn of(mut members: Map<String, Value>) -> Self {
+        members.retain(|name, _| is_extra(name));
+        Self(members)
+    }
+
     /// The members.
     pub fn as_map(&self) -> &Map<String, Value> {
         &self.0
@@ -86,37 +110,59 @@ pub fn read_token_reply(provider: &Provider, reply: &Reply<'_>) -> Result<TokenR
         if reply.status.is_success() {
             return Err(TokenFault::unreadable("unreadable_reply"));
         }
-        return Err(classify(&spec.errors, reply, None));
+        return Err(classify(&spec.errors, reply, None, None));
     };
     // Some providers put `"error": null` beside tokens, others an error at
     // status 200: the token decides.
-    if !reply.status.is_success() || !has_text(&members, "access_token") {
-        return Err(classify(&spec.errors, reply, error_code(&members)));
+    let mut tokens = take_tokens(&spec.token, &mut members);
+    if !reply.status.is_success() || !has_text(&tokens, "access_token") {
+        let description = place::find(&members, &spec.errors.description).and_then(Value::as_str);
+        let code = error_code(&spec.errors, &members);
+        return Err(classify(&spec.errors, reply, code, description));
     }
     let access_token =
-        token(members.remove("access_token"))?.ok_or(TokenFault::unreadable("malformed_token"))?;
-    check_token_type(members.remove("token_type").as_ref())?;
+        token(tokens.remove("access_token"))?.ok_or(TokenFault::unreadable("malformed_token"))?;
+    check_token_type(tokens.get("token_type"))?;
+    let expires_in = expiry(spec, &tokens);
+    let scopes_speak = match spec.quirk {
+        Quirk::None => true,
+        Quirk::Github => !github::has_permissions(&access_token, expires_in != Expiry::Never),
+    };
+    let granted = place::find(&tokens, &spec.token.scope).filter(|_| scopes_speak);
+    let granted = scopes::read_answer(spec, granted);
     Ok(TokenReply {
         access_token,
-        refresh_token: token(members.remove("refresh_token"))?,
-        id_token: token(members.remove("id_token"))?,
-        expires_in: expiry(spec, members.remove("expires_in").as_ref()),
-        refresh_expires_in: refresh_lifetime(&mut members),
-        scopes: scopes::read_answer(spec, members.remove("scope").as_ref()),
-        extras: Extras(members),
+        refresh_token: token(tokens.remove("refresh_token"))?,
+        id_token: token(tokens.remove("id_token"))?,
+        expires_in,
+        refresh_expires_in: refresh_lifetime(spec, &tokens),
+        scopes: granted.as_ref().map(|granted| scopes::effective(spec, granted)),
+        granted,
+        extras: Extras::of(members),
     })
+}
+
+/// Takes out the members among which the tokens are: those of an inner object
+/// that has an access token, else the answer's own.
+fn take_tokens(spec: &TokenSpec, members: &mut Map<String, Value>) -> Map<String, Value> {
+    for place in &spec.inside {
+        if let Some(Value::Object(inner)) = members.get_mut(place)
+            && has_text(inner, "access_token")
+        {
+            let tokens = inner.clone();
+            inner.retain(|name, _| is_extra(name));
+            return tokens;
+        }
+    }
+    members.clone()
+}
+
+fn is_extra(name: &str) -> bool {
+    !OAUTH_MEMBERS.contains(&name)
 }
 
 fn has_text(members: &Map<String, Value>, name: &str) -> bool {
     members.get(name).is_some_and(|value| value.as_str().is_some_and(|text| !text.is_empty()))
-}
-
-/// The error code: `error` itself (RFC 6749 §5.2), or a member of it where it
-/// is an object.
-pub(crate) fn error_code(members: &Map<String, Value>) -> Option<&str> {
-    let error = members.get("error")?;
-    let inner = || ["code", "type"].iter().find_map(|name| error.get(*name)?.as_str());
-    error.as_str().or_else(inner).filter(|code| !code.is_empty())
 }
 
 /// A token, if there is one. Its characters are checked here once, so that it
@@ -152,9 +198,9 @@ fn check_token_type(member: Option<&Value>) -> Result<(), TokenFault> {
     Ok(())
 }
 
-fn expiry(spec: &Spec, member: Option<&Value>) -> Expiry {
-    match member {
-        None | Some(Value::Null) => match spec.token.unsaid_expiry {
+fn expiry(spec: &Spec, members: &Map<String, Value>) -> Expiry {
+    match place::find(members, &spec.token.expires_in) {
+        None => match spec.token.unsaid_expiry {
             UnsaidExpiry::Unknown => Expiry::Unknown,
             UnsaidExpiry::Never => Expiry::Never,
         },
@@ -164,11 +210,9 @@ fn expiry(spec: &Spec, member: Option<&Value>) -> Expiry {
 
 /// Said by some providers, each with its own word. Zero is how one of them says
 /// that a token has no end.
-fn refresh_lifetime(members: &mut Map<String, Value>) -> Option<Duration> {
-    ["refresh_token_expires_in", "refresh_expires_in"]
-        .into_iter()
-        .filter_map(|name| members.remove(name))
-        .find_map(|value| lifetime(&value))
+fn refresh_lifetime(spec: &Spec, members: &Map<String, Value>) -> Option<Duration> {
+    let places = spec.token.refresh_expires_in.iter();
+    places.filter_map(|place| place::descend(members, place)).find_map(lifetime)
 }
 
 /// Seconds as a number or a string of digits; `None` for what cannot be meant.

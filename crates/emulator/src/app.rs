@@ -1,19 +1,22 @@
 //! The one emulator that all handlers share: fixed configuration, the clock
 //! with its offset, and the state behind one mutex.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use connectors::Spec;
 use protocol::jose::jws::SigningKey;
+use protocol::secret::ClientSecret;
 use protocol::time::Timestamp;
 use url::Url;
 
 use crate::StartError;
 use crate::calendar::CalendarEvent;
+use crate::catalogued;
 use crate::config::{Behaviour, Behaviours, Client, Clock, Config, User};
 use crate::faults::Faults;
-use crate::flavour::Flavour;
+use crate::flavour::{Flavour, Strategy};
 use crate::grants::{Account, Grants};
 use crate::ledger::Ledger;
 use crate::mint::Mint;
@@ -27,6 +30,7 @@ pub(crate) struct App {
     pub(crate) signing_key: Arc<SigningKey>,
     clients: Vec<Client>,
     users: Vec<User>,
+    providers: BTreeMap<Flavour, Arc<Spec>>,
     initial_behaviours: Behaviours,
     clock: Clock,
     advanced_seconds: AtomicI64,
@@ -74,6 +78,14 @@ impl App {
         check_base_url(&base_url)?;
         check_clients(&config.clients)?;
         check_users(&config.users)?;
+        let mut behaviours = config.behaviours;
+        let mut providers = BTreeMap::new();
+        for spec in config.providers {
+            let Some(strategy) = Strategy::of(&spec.strategy) else { continue };
+            let usual = catalogued::behaviour(&spec, &behaviours.oidc);
+            behaviours.catalogued.entry(strategy).or_insert(usual);
+            providers.insert(Flavour::Catalogued(strategy), spec);
+        }
         let mint = Mint::new(config.entropy);
         let signing_key = match config.signing_key {
             Some(key) => key,
@@ -87,10 +99,11 @@ impl App {
             signing_key,
             clients: config.clients,
             users: config.users,
-            initial_behaviours: config.behaviours.clone(),
+            providers,
+            initial_behaviours: behaviours.clone(),
             clock: config.clock,
             advanced_seconds: AtomicI64::new(0),
-            state: Mutex::new(State::new(config.behaviours, Ledger::default())),
+            state: Mutex::new(State::new(behaviours, Ledger::default())),
         })
     }
 
@@ -121,6 +134,26 @@ impl App {
     pub(crate) fn client(&self, flavour: Flavour, client_id: &str) -> Option<&Client> {
         let known = |client: &&Client| client.flavour == flavour && client.client_id == client_id;
         self.clients.iter().find(known)
+    }
+
+    /// The one client of a flavour that has this secret.
+    pub(crate) fn client_with_secret(&self, flavour: Flavour, secret: &str) -> Option<&Client> {
+        let secret = ClientSecret::new(secret);
+        let known = |client: &&Client| {
+            client.flavour == flavour
+                && client.client_secret.as_ref().is_some_and(|own| own.ct_eq(&secret))
+        };
+        self.clients.iter().find(known)
+    }
+
+    /// The file of a catalogued provider.
+    pub(crate) fn spec(&self, flavour: Flavour) -> Option<&Arc<Spec>> {
+        self.providers.get(&flavour)
+    }
+
+    /// The catalogued providers.
+    pub(crate) fn specs(&self) -> impl Iterator<Item = (Flavour, &Arc<Spec>)> {
+        self.providers.iter().map(|(flavour, spec)| (*flavour, spec))
     }
 
     pub(crate) fn users(&self) -> &[User] {

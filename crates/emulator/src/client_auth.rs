@@ -109,7 +109,7 @@ fn presented(headers: &HeaderMap, form: &Form) -> Result<Presented, ClientRefusa
     Ok((header_id, Some(header_secret), ClientAuthMethod::ClientSecretBasic))
 }
 
-fn basic(headers: &HeaderMap) -> Result<Option<(String, ClientSecret)>, ClientRefusal> {
+pub(crate) fn basic(headers: &HeaderMap) -> Result<Option<(String, ClientSecret)>, ClientRefusal> {
     let mut lines = headers.get_all(AUTHORIZATION).into_iter();
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {

@@ -1,16 +1,18 @@
 //! What an emulator is started with: clients, users, behaviours, and the two
 //! things it never takes from the system itself, time and randomness.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use connectors::Spec;
 use protocol::jose::jws::SigningKey;
 use protocol::secret::{ClientSecret, Password};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::flavour::Flavour;
+use crate::flavour::{Flavour, Strategy};
 
 /// Tells the time; the emulator adds what `POST /_emulator/clock` advanced.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -28,6 +30,9 @@ pub struct Config {
     pub issuer: Option<Url>,
     /// The registered clients of all flavours.
     pub clients: Vec<Client>,
+    /// The catalogue files of further providers, each of which is served under
+    /// `/<strategy>/`; its clients are of the flavour of that name.
+    pub providers: Vec<Arc<Spec>>,
     /// The people who can sign in, the same for all flavours.
     pub users: Vec<User>,
     /// How each flavour treats its tokens; `PUT /_emulator/behaviours/{flavour}`
@@ -49,6 +54,7 @@ impl Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 4001)),
             issuer: None,
             clients: Vec::new(),
+            providers: Vec::new(),
             users: Vec::new(),
             behaviours: Behaviours::default(),
             signing_key: None,
@@ -92,7 +98,7 @@ impl Client {
             client_secret: Some(client_secret),
             redirect_uris,
             auth_methods: match flavour {
-                Flavour::Oidc | Flavour::Google => {
+                Flavour::Oidc | Flavour::Google | Flavour::Catalogued(_) => {
                     vec![ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]
                 }
                 Flavour::GitHub | Flavour::GitHubApp => vec![ClientAuthMethod::ClientSecretPost],
@@ -149,6 +155,7 @@ pub struct User {
 /// How one flavour treats the tokens that it issues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
 pub struct Behaviour {
     /// Seconds an access token lives; `None`: it never expires.
     pub access_token_lifetime_seconds: Option<u64>,
@@ -156,6 +163,8 @@ pub struct Behaviour {
     pub refresh_tokens: RefreshTokens,
     /// Seconds a refresh token lives from its own issue; `None`: for ever.
     pub refresh_token_lifetime_seconds: Option<u64>,
+    /// Whether a refresh also ends the access token that it replaces.
+    pub refresh_ends_access_tokens: bool,
     /// Whether token answers carry `expires_in`.
     pub send_expires_in: bool,
     /// Whether token answers carry `scope`.
@@ -206,6 +215,9 @@ pub struct Behaviours {
     /// GitHub App: eight hours, single-use refresh tokens of six months.
     #[serde(rename = "github-app")]
     pub github_app: Behaviour,
+    /// Those of the catalogue, as their files have it.
+    #[serde(flatten)]
+    pub catalogued: BTreeMap<Strategy, Behaviour>,
 }
 
 impl Behaviours {
@@ -216,6 +228,7 @@ impl Behaviours {
             Flavour::Google => &self.google,
             Flavour::GitHub => &self.github,
             Flavour::GitHubApp => &self.github_app,
+            Flavour::Catalogued(strategy) => self.catalogued.get(&strategy).unwrap_or(&self.oidc),
         }
     }
 
@@ -226,6 +239,9 @@ impl Behaviours {
             Flavour::Google => &mut self.google,
             Flavour::GitHub => &mut self.github,
             Flavour::GitHubApp => &mut self.github_app,
+            Flavour::Catalogued(strategy) => {
+                self.catalogued.entry(strategy).or_insert_with(|| self.oidc.clone())
+            }
         }
     }
 }
@@ -236,6 +252,7 @@ impl Default for Behaviours {
             access_token_lifetime_seconds: Some(3600),
             refresh_tokens: RefreshTokens::Kept,
             refresh_token_lifetime_seconds: None,
+            refresh_ends_access_tokens: false,
             send_expires_in: true,
             send_scope: true,
             send_id_token: true,
@@ -245,6 +262,7 @@ impl Default for Behaviours {
             access_token_lifetime_seconds: None,
             refresh_tokens: RefreshTokens::None,
             refresh_token_lifetime_seconds: None,
+            refresh_ends_access_tokens: false,
             send_expires_in: false,
             send_scope: true,
             send_id_token: false,
@@ -254,9 +272,10 @@ impl Default for Behaviours {
             access_token_lifetime_seconds: Some(28_800),
             refresh_tokens: RefreshTokens::Rotating { grace_seconds: 0 },
             refresh_token_lifetime_seconds: Some(15_897_600),
+            refresh_ends_access_tokens: true,
             send_expires_in: true,
             ..github.clone()
         };
-        Self { google: oidc.clone(), oidc, github, github_app }
+        Self { google: oidc.clone(), oidc, github, github_app, catalogued: BTreeMap::new() }
     }
 }

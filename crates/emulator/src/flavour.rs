@@ -3,6 +3,8 @@
 //! A quirk that is a mere fact about a provider stands here as data; a quirk
 //! that needs code stands in [`crate::flavours`].
 
+use std::fmt;
+
 use protocol::oauth::scope::{Scope, ScopeSet};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -14,20 +16,88 @@ use url::Url;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
+#[serde(into = "String", try_from = "String")]
 pub enum Flavour {
     /// A plain OpenID provider at the root of the origin, with a calendar API.
     #[default]
-    #[serde(rename = "oidc")]
     Oidc,
     /// Google's rules about offline access, consent and scopes.
-    #[serde(rename = "google")]
     Google,
     /// A GitHub OAuth App: tokens that never expire and cannot be refreshed.
-    #[serde(rename = "github")]
     GitHub,
     /// A GitHub App: expiring tokens; a refresh replaces both of them.
-    #[serde(rename = "github-app")]
     GitHubApp,
+    /// A provider that a file of the catalogue describes.
+    Catalogued(Strategy),
+}
+
+/// The name of a catalogued provider, of up to 31 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Strategy {
+    bytes: [u8; 31],
+    len: u8,
+}
+
+impl Strategy {
+    /// A name; `None` if it is too long.
+    pub fn of(name: &str) -> Option<Self> {
+        let mut bytes = [0; 31];
+        bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+        Some(Self { bytes, len: u8::try_from(name.len()).ok()? })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        let name = self.bytes.get(..self.len.into()).unwrap_or_default();
+        std::str::from_utf8(name).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Strategy> for String {
+    fn from(strategy: Strategy) -> Self {
+        strategy.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for Strategy {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::of(&name).ok_or(name)
+    }
+}
+
+impl From<Flavour> for String {
+    fn from(flavour: Flavour) -> Self {
+        match flavour {
+            Flavour::Oidc => "oidc".to_owned(),
+            Flavour::Google => "google".to_owned(),
+            Flavour::GitHub => "github".to_owned(),
+            Flavour::GitHubApp => "github-app".to_owned(),
+            Flavour::Catalogued(strategy) => strategy.into(),
+        }
+    }
+}
+
+impl TryFrom<String> for Flavour {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        match name.as_str() {
+            "oidc" => Ok(Self::Oidc),
+            "google" => Ok(Self::Google),
+            "github" => Ok(Self::GitHub),
+            "github-app" => Ok(Self::GitHubApp),
+            _ => Strategy::try_from(name).map(Self::Catalogued),
+        }
+    }
 }
 
 /// Where a flavour answers, as absolute paths on the emulator's origin.
@@ -40,28 +110,23 @@ pub(crate) struct Paths {
     pub(crate) discovery: Option<&'static str>,
 }
 
-/// The endpoints of a flavour as absolute URLs, for whoever points a
-/// connection at the emulator instead of at the real provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoints {
+/// The endpoints of a flavour as absolute URLs.
+pub(crate) struct Endpoints {
     /// The issuer identifier, exactly as `iss` carries it.
-    pub issuer: String,
-    /// The authorization endpoint (RFC 6749 §3.1).
-    pub authorization: String,
-    /// The token endpoint (RFC 6749 §3.2).
-    pub token: String,
-    /// The UserInfo endpoint, or the API that stands in for it.
-    pub userinfo: String,
-    /// The revocation endpoint (RFC 7009); GitHub's holds a `{client_id}`.
-    pub revocation: String,
+    pub(crate) issuer: String,
+    pub(crate) authorization: String,
+    pub(crate) token: String,
+    pub(crate) userinfo: String,
+    /// GitHub's holds a `{client_id}`.
+    pub(crate) revocation: String,
 }
 
 impl Flavour {
-    /// Every flavour, in the order in which pages list them.
+    /// Every flavour that is written by hand, in the order in which pages list them.
     pub const ALL: [Self; 4] = [Self::Oidc, Self::Google, Self::GitHub, Self::GitHubApp];
 
     /// The flavour's endpoints on an emulator whose root is `base`.
-    pub fn endpoints(self, base: &Url) -> Endpoints {
+    pub(crate) fn endpoints(self, base: &Url) -> Endpoints {
         let origin = base.origin().ascii_serialization();
         let paths = self.paths();
         let at = |path: &str| format!("{origin}{path}");
@@ -83,6 +148,7 @@ impl Flavour {
             Self::Google => format!("{origin}/google"),
             Self::GitHub => format!("{origin}/github"),
             Self::GitHubApp => format!("{origin}/github-app"),
+            Self::Catalogued(strategy) => format!("{origin}/{}", strategy.as_str()),
         }
     }
 
@@ -120,13 +186,22 @@ impl Flavour {
                 jwks: None,
                 discovery: None,
             },
+            // Its own are in its file (`crate::catalogued`).
+            Self::Catalogued(_) => Paths {
+                authorize: "",
+                token: "",
+                userinfo: "",
+                revoke: "",
+                jwks: None,
+                discovery: None,
+            },
         }
     }
 
     /// The name that pages show.
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Oidc => "Emulated provider",
+            Self::Oidc | Self::Catalogued(_) => "Emulated provider",
             Self::Google => "Emulated Google",
             Self::GitHub => "Emulated GitHub",
             Self::GitHubApp => "Emulated GitHub App",
@@ -136,7 +211,7 @@ impl Flavour {
     /// The style sheet's class for this flavour's accent colour.
     pub(crate) fn style_class(self) -> &'static str {
         match self {
-            Self::Oidc => "oidc",
+            Self::Oidc | Self::Catalogued(_) => "oidc",
             Self::Google => "google",
             Self::GitHub | Self::GitHubApp => "github",
         }
@@ -155,6 +230,7 @@ impl Flavour {
                 Ok(requested.iter().filter(|scope| self.knows(scope)).cloned().collect())
             }
             Self::GitHubApp => Ok(ScopeSet::empty()),
+            Self::Catalogued(_) => Ok(requested.clone()),
         }
     }
 
@@ -168,6 +244,7 @@ impl Flavour {
             }
             Self::GitHub => GITHUB_SCOPES.contains(&scope),
             Self::GitHubApp => false,
+            Self::Catalogued(_) => true,
         }
     }
 
@@ -175,7 +252,7 @@ impl Flavour {
     pub(crate) fn spell_scopes(self, granted: &ScopeSet) -> String {
         let spelled: Vec<&str> = granted.iter().map(|scope| self.spell(scope.as_str())).collect();
         match self {
-            Self::Oidc | Self::Google => spelled.join(" "),
+            Self::Oidc | Self::Google | Self::Catalogued(_) => spelled.join(" "),
             Self::GitHub | Self::GitHubApp => spelled.join(","),
         }
     }
@@ -185,7 +262,10 @@ impl Flavour {
         match (self, scope) {
             (Self::Google, "email") => "https://www.googleapis.com/auth/userinfo.email",
             (Self::Google, "profile") => "https://www.googleapis.com/auth/userinfo.profile",
-            (Self::Oidc | Self::Google | Self::GitHub | Self::GitHubApp, _) => scope,
+            (
+                Self::Oidc | Self::Google | Self::GitHub | Self::GitHubApp | Self::Catalogued(_),
+                _,
+            ) => scope,
         }
     }
 
@@ -193,15 +273,7 @@ impl Flavour {
     pub(crate) fn has_granular_consent(self) -> bool {
         match self {
             Self::Google => true,
-            Self::Oidc | Self::GitHub | Self::GitHubApp => false,
-        }
-    }
-
-    /// Whether a refresh also ends the access token that it replaces.
-    pub(crate) fn refresh_ends_access_tokens(self) -> bool {
-        match self {
-            Self::GitHubApp => true,
-            Self::Oidc | Self::Google | Self::GitHub => false,
+            Self::Oidc | Self::GitHub | Self::GitHubApp | Self::Catalogued(_) => false,
         }
     }
 
@@ -209,7 +281,7 @@ impl Flavour {
     /// (RFC 9700 §4.14.2) or is merely refused.
     pub(crate) fn replay_ends_family(self) -> bool {
         match self {
-            Self::Oidc | Self::Google => true,
+            Self::Oidc | Self::Google | Self::Catalogued(_) => true,
             Self::GitHub | Self::GitHubApp => false,
         }
     }
@@ -220,14 +292,14 @@ impl Flavour {
         match self {
             Self::Google => Some(100),
             Self::GitHub => Some(10),
-            Self::Oidc | Self::GitHubApp => None,
+            Self::Oidc | Self::GitHubApp | Self::Catalogued(_) => None,
         }
     }
 
     /// Seconds for which an authorization code may be redeemed.
     pub(crate) fn code_lifetime_seconds(self) -> u64 {
         match self {
-            Self::Oidc | Self::Google => 60,
+            Self::Oidc | Self::Google | Self::Catalogued(_) => 60,
             Self::GitHub | Self::GitHubApp => 600,
         }
     }
@@ -237,7 +309,7 @@ impl Flavour {
     pub(crate) fn redirect_uri_is_optional(self) -> bool {
         match self {
             Self::GitHub | Self::GitHubApp => true,
-            Self::Oidc | Self::Google => false,
+            Self::Oidc | Self::Google | Self::Catalogued(_) => false,
         }
     }
 
@@ -245,7 +317,7 @@ impl Flavour {
     pub(crate) fn names_itself(self) -> bool {
         match self {
             Self::Oidc | Self::Google => true,
-            Self::GitHub | Self::GitHubApp => false,
+            Self::GitHub | Self::GitHubApp | Self::Catalogued(_) => false,
         }
     }
 
@@ -255,7 +327,7 @@ impl Flavour {
             Self::Oidc => &OIDC_SCOPES,
             Self::Google => &GOOGLE_OIDC_SCOPES,
             Self::GitHub => &GITHUB_SCOPES,
-            Self::GitHubApp => &[],
+            Self::GitHubApp | Self::Catalogued(_) => &[],
         }
     }
 }

@@ -38,6 +38,16 @@ impl Form {
         Self { values: form_urlencoded::parse(text.as_bytes()).into_owned().collect() }
     }
 
+    /// Parameters that were put together.
+    pub(crate) fn of(values: Vec<(String, String)>) -> Self {
+        Self { values }
+    }
+
+    /// All of them.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = &(String, String)> {
+        self.values.iter()
+    }
+
     /// Reads a POST body as strictly as real token endpoints do.
     pub(crate) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, InvalidForm> {
         // RFC 6749 §4.1.3: parameters using the

@@ -4,7 +4,9 @@
 //! `strongroom dev` and for tests: sign-in and consent pages, codes with PKCE,
 //! refresh tokens that are kept, rotate or do not exist, UserInfo, revocation,
 //! and a small calendar API. Beside the generic provider at the root it speaks
-//! the dialects of Google and GitHub under paths of their own (see [`Flavour`]).
+//! the dialects of Google and GitHub under paths of their own (see [`Flavour`]),
+//! and of every provider whose catalogue file it is given
+//! ([`Config::providers`]), under `/<strategy>/`.
 //!
 //! It checks what it receives as the real ones do, and misbehaves on command.
 //! `/_emulator/` holds the commands:
@@ -44,6 +46,7 @@
 mod app;
 mod bearer;
 mod calendar;
+mod catalogued;
 mod client_auth;
 mod config;
 mod control;
@@ -78,7 +81,7 @@ pub use config::{
     AnswerFormat, Behaviour, Behaviours, Client, ClientAuthMethod, Clock, Config, Entropy,
     RefreshTokens, User,
 };
-pub use flavour::{Endpoints, Flavour};
+pub use flavour::{Flavour, Strategy};
 
 use app::App;
 

@@ -16,7 +16,7 @@ use crate::faults::layer::{Site, apply};
 use crate::flavour::Flavour;
 use crate::flavours::github;
 use crate::oidc::{authorize, discovery, pages as interaction, revoke, userinfo};
-use crate::{calendar, control, pages, token};
+use crate::{calendar, catalogued, control, pages, token};
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new()
@@ -29,6 +29,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(control::routes());
     for flavour in Flavour::ALL {
         for (path, endpoint, methods) in endpoints(flavour) {
+            let site = Site { app: Arc::clone(&app), flavour, endpoint };
+            let methods: MethodRouter<_> = methods.layer(from_fn_with_state(site, apply));
+            router = router.route(&path, methods.layer(Extension(flavour)));
+        }
+    }
+    for (flavour, spec) in app.specs() {
+        for (path, endpoint, methods) in catalogued::endpoints(spec) {
             let site = Site { app: Arc::clone(&app), flavour, endpoint };
             let methods: MethodRouter<_> = methods.layer(from_fn_with_state(site, apply));
             router = router.route(&path, methods.layer(Extension(flavour)));
@@ -70,6 +77,8 @@ fn endpoints(flavour: Flavour) -> Vec<Route> {
             routes.push(at(paths.revoke, Endpoint::Revoke, delete(github::delete_token)));
             routes.push(at(&grant, Endpoint::Revoke, delete(github::delete_grant)));
         }
+        // `Flavour::ALL` has none.
+        Flavour::Catalogued(_) => {}
     }
     routes
 }

@@ -35,6 +35,11 @@ impl dyn Entropy {
         bytes
     }
 
+    /// What waits are spread by.
+    pub fn jitter(&self) -> u16 {
+        u16::from_be_bytes(self.bytes())
+    }
+
     /// A secret of 256 random bits behind a prefix that tells people and scanners what it is.
     pub fn secret<K>(&self, prefix: &str) -> Secret<K> {
         Secret::new(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(self.bytes::<32>())))

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use store::housekeeping::sweep;
 use store::{StoreError, account_events};
-use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -21,8 +20,7 @@ const EVENTS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// Takes away what has ended, until told to stop.
 pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = ticks(SWEEP_EVERY);
-    while goes_on(&mut ticks, &stop).await {
+    while goes_on(SWEEP_EVERY, &stop).await {
         if let Err(error) = sweep_all(&app).await {
             tracing::warn!(%error, "what has ended could not be taken away");
         }
@@ -31,37 +29,32 @@ pub async fn housekeeping(app: Arc<App>, stop: CancellationToken) {
 
 /// Takes away accounts that are of no use any more, until told to stop.
 pub async fn retaining(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = ticks(CLEAN_EVERY);
-    while goes_on(&mut ticks, &stop).await {
+    // Soon after the start as well, for servers that are restarted more often than that.
+    let mut wait = SWEEP_EVERY;
+    while goes_on(wait, &stop).await {
         match retention::clean(&app, app.now()).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "accounts of no use were removed"),
             Err(error) => tracing::warn!(%error, "accounts of no use could not be removed"),
         }
+        wait = CLEAN_EVERY;
     }
 }
 
 /// Forgets keys that are not to be in memory any more, until told to stop.
 pub async fn forgetting(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = ticks(LOOKED_UP);
-    while goes_on(&mut ticks, &stop).await {
+    while goes_on(LOOKED_UP, &stop).await {
         if let Err(error) = app.keys.forget(&app.store, app.now()).await {
             tracing::debug!(%error, "which tenants were erased could not be looked up");
         }
     }
 }
 
-fn ticks(period: Duration) -> Interval {
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
-}
-
-/// Waits until it is time again. Answers `false` if it is time to stop.
-async fn goes_on(ticks: &mut Interval, stop: &CancellationToken) -> bool {
+/// Waits, and answers whether to go on: `false` if it is time to stop.
+pub(crate) async fn goes_on(wait: Duration, stop: &CancellationToken) -> bool {
     tokio::select! {
         () = stop.cancelled() => false,
-        _ = ticks.tick() => true,
+        () = tokio::time::sleep(wait) => true,
     }
 }
 

@@ -29,6 +29,7 @@ use crate::account_events::{kind_of_success, tell};
 use crate::app::App;
 use crate::context::Context;
 use crate::entropy::Entropy;
+use crate::jobs::goes_on;
 
 /// How often is looked whether the database is back.
 const REPLAY_EVERY: Duration = Duration::from_secs(1);
@@ -219,11 +220,7 @@ impl Journal {
 
 /// Brings what waits into the database whenever that is back, until told to stop.
 pub async fn replaying(app: std::sync::Arc<App>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(REPLAY_EVERY) => {}
-        }
+    while goes_on(REPLAY_EVERY, &stop).await {
         if app.journal.waiting() > 0
             && let Err(error) = app.journal.replay(&app).await
         {

@@ -177,7 +177,11 @@ pub async fn arrive(
     };
     match ended {
         Ok((connection, provider, redeemed)) => {
-            let redemption::Redeemed { account, reply, scopes } = redeemed;
+            let redemption::Redeemed { account, reply, scopes, missing } = redeemed;
+            // A login goes on with less; an account is connected for what was asked for.
+            if matches!(purpose, JourneyPurpose::Connect { .. }) && !missing.is_empty() {
+                return Err(failed(ArrivalCause::NotGranted(missing)));
+            }
             Ok(Arrival { purpose, connection, provider, account, reply, scopes })
         }
         Err(cause) => Err(failed(cause)),

@@ -15,10 +15,12 @@ use serde_json::json;
 use store::revocations::{self, Revocation};
 use store::{StoreError, tenants};
 use tokio_util::sync::CancellationToken;
+use vault::back_off::BackOff;
 
 use crate::app::App;
 use crate::audit::{Event, chain};
 use crate::context::Context;
+use crate::jobs::goes_on;
 use crate::outbound::{CALL_TIMEOUT, OutboundError};
 use crate::provider_journey::{JourneyError, resolve_provider};
 use crate::tokensets;
@@ -31,9 +33,8 @@ const AT_ONCE: usize = 4;
 const LOOK_AT: i64 = 100;
 /// The call, discovery before it, and the commit after it.
 const ATTEMPT: Duration = CALL_TIMEOUT.saturating_mul(3);
-/// The first wait after a failure; each further one is four times as long, up to the longest.
-const WAIT_FIRST: Duration = Duration::from_secs(5);
-const WAIT_LONGEST: Duration = Duration::from_hours(6);
+const BACK_OFF: BackOff =
+    BackOff { first: Duration::from_secs(5), factor: 4, longest: Duration::from_hours(6) };
 /// After so long a grant is given up.
 const GIVEN_UP_AFTER: Duration = Duration::from_hours(3 * 24);
 /// Whoever renewed a tokenset when its connection was removed is done after this long.
@@ -41,11 +42,7 @@ const CONNECTION_KEPT: Duration = Duration::from_mins(5);
 
 /// Revokes what is due, until told to stop.
 pub async fn revoking(app: Arc<App>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+    while goes_on(LOOK_EVERY, &stop).await {
         if let Err(error) = revoke_due(&app, app.now()).await {
             tracing::warn!(%error, "grants could not be revoked");
         }
@@ -78,6 +75,8 @@ pub async fn revoke_due(app: &App, now: Timestamp) -> Result<usize, StoreError> 
 /// What came of an attempt.
 enum Outcome {
     Revoked,
+    /// The same account of the provider is connected: its tokens would end too.
+    Shared,
     /// There is nothing that could be tried again.
     Hopeless(String),
     Later {
@@ -104,6 +103,10 @@ async fn attempt(app: &App, due: &Revocation, now: Timestamp) -> Result<(), Stor
     let mut tx = app.store.write().await?;
     let event = match outcome {
         Outcome::Revoked => Some(Event::new(LogEventKind::GrantRevoked, &context)),
+        Outcome::Shared => {
+            let why = "kept: the same account of the provider is connected";
+            Some(Event::new(LogEventKind::GrantKept, &context).describe(why))
+        }
         Outcome::Hopeless(why) => {
             Some(Event::new(LogEventKind::GrantNotRevoked, &context).describe(why))
         }
@@ -112,7 +115,9 @@ async fn attempt(app: &App, due: &Revocation, now: Timestamp) -> Result<(), Stor
             Some(Event::new(LogEventKind::GrantNotRevoked, &context).describe(why))
         }
         Outcome::Later { code: _, retry_after } => {
-            let wait = retry_after.unwrap_or_default().max(back_off(due.attempts));
+            let attempts = u32::try_from(due.attempts).unwrap_or(u32::MAX);
+            let wait = BACK_OFF.after(attempts, app.entropy.jitter());
+            let wait = wait.max(retry_after.unwrap_or_default());
             revocations::postpone(&mut tx, due, now.saturating_add(wait)).await?;
             None
         }
@@ -133,11 +138,6 @@ async fn attempt(app: &App, due: &Revocation, now: Timestamp) -> Result<(), Stor
     tx.commit().await
 }
 
-fn back_off(attempts: i64) -> Duration {
-    let exponent = u32::try_from(attempts).unwrap_or(u32::MAX).min(8);
-    WAIT_FIRST.saturating_mul(4_u32.pow(exponent)).min(WAIT_LONGEST)
-}
-
 async fn ask(
     app: &App,
     context: &Context,
@@ -148,8 +148,7 @@ async fn ask(
     let mut read = app.store.read().await?;
     // A provider ends every token that it gave this application for the person, not one of them.
     if revocations::is_shared(&mut read, due).await? {
-        let why = "kept, because the same account of the provider is connected";
-        return Ok(Outcome::Hopeless(why.to_owned()));
+        return Ok(Outcome::Shared);
     }
     let found = revocations::connection_of(&mut read, tenant, &due.connection_id).await?;
     let Some(connection) = found else {

@@ -16,17 +16,19 @@ use store::connected_accounts::StoredAccount;
 use store::renewals::{self, Ending};
 use store::{StoreError, tenants};
 use tokio_util::sync::CancellationToken;
+use vault::back_off::spread;
 
 use crate::app::App;
 use crate::context::Context;
+use crate::jobs::goes_on;
 use crate::vault_refresh;
 
 /// How often is looked for what is due.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A tokenset that nobody used for so long is renewed when it is asked for.
 const IN_USE: Duration = Duration::from_hours(24);
-/// Tokens that end within the next two rounds are due.
-const AHEAD: Duration = Duration::from_secs(40);
+/// Tokens that end before the round after the next are due.
+const AHEAD: Duration = Duration::from_secs(60);
 /// How many renewals of one connection are under way at once. A provider that hangs keeps no other
 /// connection's waiting.
 const AT_ONCE: usize = 4;
@@ -37,14 +39,8 @@ const LOOK_AT: i64 = 400;
 
 /// Renews what is due, until told to stop.
 pub async fn renewing(app: Arc<App>, stop: CancellationToken) {
-    loop {
-        // Nodes that started together do not look together.
-        let jitter = u16::from_be_bytes(app.entropy.bytes());
-        let wait = LOOK_EVERY.mul_f64(0.5 + f64::from(jitter) / f64::from(u16::MAX));
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
-        }
+    // Nodes that started together do not look together.
+    while goes_on(spread(LOOK_EVERY, app.entropy.jitter()), &stop).await {
         if let Err(error) = renew_due(&app, app.now()).await {
             tracing::warn!(%error, "tokensets could not be renewed ahead of time");
         }

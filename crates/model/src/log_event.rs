@@ -128,6 +128,8 @@ pub enum LogEventKind {
     AccountRecovered,
     /// A provider ended the grant of an account that was removed.
     GrantRevoked,
+    /// The grant of an account that was removed lives on, because somebody else's account needs it.
+    GrantKept,
     /// A provider was not brought to end the grant of an account that was removed.
     GrantNotRevoked,
     /// The Management API, or a command, changed something.
@@ -142,7 +144,7 @@ pub enum LogEventKind {
 
 impl LogEventKind {
     /// Every kind with its published code.
-    pub const ALL: [(Self, &'static str); 34] = [
+    pub const ALL: [(Self, &'static str); 35] = [
         (Self::Login, "s"),
         (Self::LoginFailed, "f"),
         (Self::WrongPassword, "fp"),
@@ -172,6 +174,7 @@ impl LogEventKind {
         (Self::AccountNeedsReconnect, "connected_accounts_needs_reconnect"),
         (Self::AccountRecovered, "connected_accounts_recovered"),
         (Self::GrantRevoked, "connected_accounts_revocation_succeeded"),
+        (Self::GrantKept, "connected_accounts_revocation_skipped"),
         (Self::GrantNotRevoked, "connected_accounts_revocation_failed"),
         (Self::ManagementWrite, "sapi"),
         (Self::ManagementFailed, "fapi"),

@@ -26,13 +26,6 @@ pub struct Delivery {
     pub last_fault: Option<String>,
 }
 
-impl Delivery {
-    /// Whether it was given up.
-    pub fn has_failed(&self) -> bool {
-        self.next_attempt_at.is_none() && self.last_fault.is_some()
-    }
-}
-
 /// What is due for a stream, oldest first, and of each account one event.
 pub async fn due(
     q: &mut impl Query,

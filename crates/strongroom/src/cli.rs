@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogFormat;
-use crate::{dev, keys, selftest, serve, tenant};
+use crate::{dev, keys, providers, selftest, serve, tenant};
 
 /// An identity server with a vault for the tokens of your users' accounts elsewhere
 #[derive(Parser)]
@@ -29,6 +29,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
+    /// Tell what is known of providers
+    Providers {
+        #[command(subcommand)]
+        command: providers::ProvidersCommand,
+    },
     /// Try out on this machine what the vault promises; exit code 1 if it does not hold
     Selftest {
         #[command(subcommand)]
@@ -40,9 +45,11 @@ impl Command {
     /// People read what `dev` says, machines what `serve` says.
     pub(crate) fn log_format(&self) -> LogFormat {
         match self {
-            Self::Dev(_) | Self::Tenant { .. } | Self::Keys { .. } | Self::Selftest { .. } => {
-                LogFormat::ForPeople
-            }
+            Self::Dev(_)
+            | Self::Tenant { .. }
+            | Self::Keys { .. }
+            | Self::Providers { .. }
+            | Self::Selftest { .. } => LogFormat::ForPeople,
             Self::Serve(_) => LogFormat::Json,
         }
     }

@@ -30,6 +30,7 @@ mod summary;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use connectors::Catalogue;
 use engine::app::App;
 use engine::clock::{Clock, SystemClock};
 use engine::entropy::{Entropy, OsEntropy};
@@ -69,6 +70,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let began = Instant::now();
     let mut signals = StopSignals::listen().map_err(Failure::Signals)?;
     let seed_file = options.seed.as_deref().map(SeedFile::read).transpose()?.unwrap_or_default();
+    let catalogue = options.providers.catalogue()?;
     let (ports, origins) = Ports::take(&options).await?;
     let place = Place::prepare(&options)?;
 
@@ -79,7 +81,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         Some(base) => Some(local_ca::certificate(place.folder(), base, SystemClock.now())?),
         None => None,
     };
-    let app = open(&place).await?;
+    let app = open(&place, catalogue).await?;
     let callbacks = origins.base_urls().iter().map(|base| base.join("login/callback")).collect();
     let provider = Provider::start(&app, options.emulator_port, callbacks, emulator_key).await?;
     let plan = plan(&app, &origins, &provider, seed_file);
@@ -122,12 +124,13 @@ async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
     task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-async fn open(place: &Place) -> Result<Arc<App>, Failure> {
+async fn open(place: &Place, catalogue: Catalogue) -> Result<Arc<App>, Failure> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let database = storage::open(place.database(), clock.now()).await?;
     let keks = storage::keks(&place.kek(), &[], &database, &*entropy, clock.now()).await?;
     let journal = place.folder().join("unstored");
-    wiring::app(database, keks, clock, entropy, Reach::PublicAndLoopback, &journal).await
+    let reach = Reach::PublicAndLoopback;
+    wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await
 }
 
 fn plan(app: &App, origins: &Origins, provider: &Provider, seed_file: SeedFile) -> Plan {

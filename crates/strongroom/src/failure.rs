@@ -51,6 +51,10 @@ pub(crate) enum Failure {
     Outbound(#[source] reqwest::Error),
     #[error("this program cannot be found, to run scripts in")]
     Program(#[source] io::Error),
+    #[error("the folder {} cannot be read", folder.display())]
+    Providers { folder: PathBuf, source: io::Error },
+    #[error("no provider of the strategy {strategy} is known; see: strongroom providers list")]
+    UnknownProvider { strategy: String },
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     #[error(transparent)]
@@ -80,6 +84,7 @@ pub(crate) enum Failure {
 /// The exit codes that a command fails with; 2, a misused command line, is clap's.
 const FAILED: u8 = 1;
 const CONFIGURATION: u8 = 3;
+const NOT_FOUND: u8 = 5;
 
 /// Tells the person, and the shell.
 pub(crate) fn exit(failure: &Failure) -> ExitCode {
@@ -105,6 +110,8 @@ impl Failure {
             Self::Listen(_)
             | Self::Place(_)
             | Self::Journal { .. }
+            | Self::Providers { .. }
+            | Self::Catalogue(_)
             | Self::Kek(_)
             | Self::SeedFile(_)
             | Self::LocalCa(_)
@@ -114,6 +121,7 @@ impl Failure {
             | Self::TenantExists { .. }
             | Self::NoKek { .. }
             | Self::Seed(SeedError::Occupied(_)) => CONFIGURATION,
+            Self::UnknownProvider { .. } => NOT_FOUND,
             Self::Store(error) | Self::Seed(SeedError::Store(error)) => store_code(error),
             Self::Key(error) | Self::Seed(SeedError::Key(error)) => key_code(error),
             Self::Seed(SeedError::Password(_))
@@ -122,7 +130,6 @@ impl Failure {
             | Self::Output(_)
             | Self::Outbound(_)
             | Self::Program(_)
-            | Self::Catalogue(_)
             | Self::Translation(_)
             | Self::Emulator(_)
             | Self::EraseNotConfirmed { .. }

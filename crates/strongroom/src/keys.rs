@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use connectors::Catalogue;
 use engine::app::App;
 use engine::clock::SystemClock;
 use engine::entropy::OsEntropy;
@@ -99,7 +100,8 @@ async fn open(storage: &StorageOptions) -> Result<Keyroom, Failure> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let journal = tempfile::tempdir()
         .map_err(|source| Failure::Journal { folder: std::env::temp_dir(), source })?;
-    let app = wiring::app(database, keks, clock, entropy, Reach::Public, journal.path()).await?;
+    let (reach, catalogue) = (Reach::Public, Catalogue::embedded()?);
+    let app = wiring::app(database, keks, clock, entropy, reach, journal.path(), catalogue).await?;
     Ok(Keyroom { app, _journal: journal })
 }
 

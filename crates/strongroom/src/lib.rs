@@ -1,7 +1,7 @@
 //! Configuration, wiring and the commands of the binary.
 //!
 //! Floor 6. `strongroom dev` ([`seed`] says what it finds in its tenant), `strongroom serve`,
-//! `strongroom tenant create`, `strongroom selftest`. Nothing here decides who may do what: it puts
+//! `strongroom tenant create`, `strongroom providers`, `strongroom selftest`. Nothing here decides who may do what: it puts
 //! the parts together, listens, and says in one sentence why it cannot.
 
 mod cli;
@@ -12,6 +12,7 @@ mod kek_options;
 mod keys;
 mod listeners;
 mod logging;
+mod providers;
 pub mod seed;
 mod selftest;
 mod serve;
@@ -52,6 +53,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Serve(options) => serve::run(options).await?,
             Command::Tenant { command } => tenant::run(command).await?,
             Command::Keys { command } => return keys::run(command).await,
+            Command::Providers { command } => providers::run(command)?,
             Command::Selftest { command } => selftest::run(command).await?,
         }
         Ok(ExitCode::SUCCESS)

@@ -19,6 +19,7 @@ use web::listen::Limits;
 
 use crate::failure::Failure;
 use crate::kek_options::KekOptions;
+use crate::providers::ProviderOptions;
 use crate::signals::StopSignals;
 use crate::storage::{self, DatabaseLocation};
 use crate::wiring::{self, Servers};
@@ -29,6 +30,8 @@ use crate::{listeners, tls};
 pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) storage: StorageOptions,
+    #[command(flatten)]
+    providers: ProviderOptions,
     /// Where to listen
     #[arg(
         long,
@@ -111,13 +114,14 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         (Some(certificate), Some(key)) => Some(server_config(certificate, key)?),
         _ => None,
     };
+    let catalogue = options.providers.catalogue()?;
     let listener = listeners::on(options.listen, "--listen").await?;
     let (database, keks) = options.storage.open_populated().await?;
     let reach =
         if options.allow_loopback_providers { Reach::PublicAndLoopback } else { Reach::Public };
     let journal = options.storage.journal();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let app = wiring::app(database, keks, clock, entropy, reach, &journal).await?;
+    let app = wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await?;
     let servers = Servers::new(app, Limits::default())?;
     servers.serve(listener, certificate);
     tracing::info!(address = %options.listen, "listening");

@@ -4,6 +4,7 @@ use std::io::{Write, stdout};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use connectors::Catalogue;
 use engine::clock::SystemClock;
 use engine::entropy::OsEntropy;
 use engine::keys::{KeyError, SigningMaterial};
@@ -72,7 +73,8 @@ async fn create(options: CreateOptions) -> Result<(), Failure> {
     let journal = storage.journal();
     let (database, keks) = storage.open_or_make().await?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let app = wiring::app(database, keks, clock, entropy, Reach::Public, &journal).await?;
+    let (reach, catalogue) = (Reach::Public, Catalogue::embedded()?);
+    let app = wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await?;
     let now = app.now();
     let signing = SigningMaterial::generate().await?;
     let id = TenantId::new(&name);

@@ -32,9 +32,9 @@ pub(crate) async fn app(
     entropy: Arc<dyn Entropy>,
     reach: Reach,
     journal: &Path,
+    catalogue: Catalogue,
 ) -> Result<Arc<App>, Failure> {
     let outbound = Outbound::new(reach).map_err(Failure::Outbound)?;
-    let catalogue = Catalogue::embedded()?;
     let journal = Journal::open(journal, &*entropy)
         .map_err(|source| Failure::Journal { folder: journal.to_owned(), source })?;
     let actions = Pool::new(Program::this(ACTIONS_WORKER).map_err(Failure::Program)?);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use emulator::{Client, Config, Emulator, Flavour, Running, User};
+use emulator::{Client, Config, Emulator, Flavour, Running, Strategy, User};
 use engine::clock::Clock;
 use engine::entropy::Entropy;
 use protocol::jose::jws::SigningKey;
@@ -13,6 +13,7 @@ use strongroom::seed::ProviderAccess;
 use tokio::sync::OnceCell;
 
 use crate::call::{Answer, Call};
+use crate::catalogue;
 use crate::clock::ManualClock;
 use crate::entropy::SeededEntropy;
 use crate::world::World;
@@ -162,7 +163,10 @@ pub(crate) async fn start(
     let client = |flavour| {
         Client::confidential(flavour, CLIENT_ID, client_secret.clone(), callbacks.clone())
     };
-    config.clients = Flavour::ALL.map(client).into();
+    config.providers = catalogue::emulated();
+    let strategies = config.providers.iter().filter_map(|spec| Strategy::of(&spec.strategy));
+    let catalogued = strategies.map(Flavour::Catalogued);
+    config.clients = Flavour::ALL.into_iter().chain(catalogued).map(client).collect();
     let running = Emulator::start(config).await.unwrap();
     let issuer = running.issuer.clone();
     (running, ProviderAccess { issuer, client_id: CLIENT_ID.to_owned(), client_secret })

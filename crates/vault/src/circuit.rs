@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::time::Timestamp;
 
-use crate::refresh::back_off;
+use crate::refresh::BACK_OFF;
 
 /// So many passing faults in a row open the circuit.
 const FAULTS_MAX: u32 = 5;
@@ -58,7 +58,7 @@ impl Circuit {
     /// The provider was in trouble; where it said for how long, nobody asks before.
     pub fn failed(&mut self, retry_after: Option<Duration>, jitter: u16, now: Timestamp) {
         self.faults = self.faults.saturating_add(1);
-        let chosen = self.faults.checked_sub(FAULTS_MAX).map(|over| back_off(over, jitter));
+        let chosen = self.faults.checked_sub(FAULTS_MAX).map(|over| BACK_OFF.after(over, jitter));
         self.open_until = chosen.max(retry_after).map(|wait| now.saturating_add(wait));
     }
 }

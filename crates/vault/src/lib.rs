@@ -3,6 +3,7 @@
 //! Floor 2: decides and computes, and does no I/O. It knows no provider by name. Time, randomness,
 //! keys and rows come in as arguments; what should happen goes out as a value.
 
+pub mod back_off;
 pub mod circuit;
 pub mod keyring;
 pub mod refresh;

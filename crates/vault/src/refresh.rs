@@ -14,6 +14,8 @@ use std::time::Duration;
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use protocol::time::Timestamp;
 
+use crate::back_off::BackOff;
+
 /// What a provider's tokens are assumed to be like, from the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -196,10 +198,9 @@ pub enum Transition {
     },
 }
 
-/// The first wait after a passing fault; it doubles with each.
-const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
-/// The longest wait that we choose ourselves.
-const BACK_OFF_MAX: Duration = Duration::from_mins(5);
+/// How long the provider is left alone after a passing fault.
+pub(crate) const BACK_OFF: BackOff =
+    BackOff { first: Duration::from_secs(1), factor: 2, longest: Duration::from_mins(5) };
 
 /// What a failed attempt makes of the tokenset. `jitter` is random: it spreads those who failed
 /// together.
@@ -220,7 +221,8 @@ pub fn after_failure(
             Transition::Later { next_attempt_at: now, uncertain_since: Some(now) }
         }
         Failure::Passing { retry_after, maybe_spent } => {
-            let wait = back_off(standing.failures, jitter).max(retry_after.unwrap_or_default());
+            let wait =
+                BACK_OFF.after(standing.failures, jitter).max(retry_after.unwrap_or_default());
             let since_now = (maybe_spent && standing.rotates).then_some(now);
             Transition::Later {
                 next_attempt_at: now.saturating_add(wait),
@@ -228,13 +230,6 @@ pub fn after_failure(
             }
         }
     }
-}
-
-/// How long to wait after so many failures before this one: between half of the step and all of it.
-pub fn back_off(failures: u32, jitter: u16) -> Duration {
-    let step = BACK_OFF_FIRST.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX));
-    let step = step.min(BACK_OFF_MAX);
-    step / 2 + (step / 2).mul_f64(f64::from(jitter) / f64::from(u16::MAX))
 }
 
 /// When an access token that was issued at `now` ends.
@@ -396,12 +391,5 @@ mod tests {
         check(passing(Some(7), true), standing, later(1_007, Some(1_000)));
         check(passing(None, false), Standing { failures: 3, ..standing }, later(1_008, None));
         check(passing(None, false), Standing { failures: 40, ..standing }, later(1_300, None));
-    }
-
-    #[test]
-    fn waits_are_spread_over_half_of_the_step() {
-        assert_eq!(back_off(0, 0), Duration::from_millis(500));
-        assert_eq!(back_off(0, u16::MAX), Duration::from_secs(1));
-        assert_eq!(back_off(u32::MAX, u16::MAX), Duration::from_mins(5));
     }
 }

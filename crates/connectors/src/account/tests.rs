@@ -29,6 +29,7 @@ fn read(provider: &Provider, given: &Given) -> Result<ProviderAccount, AccountFa
     let replies = AccountReplies {
         id_token: identity.as_ref(),
         script: None,
+        token: None,
         userinfo: given.userinfo.as_ref().map(reply),
         emails: given.emails.as_ref().map(reply),
     };
@@ -114,9 +115,37 @@ fn an_address_is_verified_by_the_one_who_names_it() {
 }
 
 #[test]
+fn a_workspace_account_belongs_to_the_domain() {
+    let workspace = provider("google-apps", &json!({"domain": "Strongroom.test"}));
+    let check = |hd: Value, told: Value, expected: Result<&str, AccountFault>| {
+        let (claims, told) = (json!({"sub": "1", "hd": hd}), json!({"sub": "1", "hd": told}));
+        let account = read(&workspace, &given(Some(claims), Some(&told)));
+        assert_eq!(account.map(|account| account.subject), expected.map(str::to_owned));
+    };
+    let other = || Err(AccountFault::OtherOrganization);
+    check(json!("strongroom.test"), json!(null), Ok("1"));
+    check(json!("evil.test"), json!("strongroom.test"), other());
+    check(json!(null), json!("strongroom.test"), other());
+    check(json!(["strongroom.test"]), json!(null), other());
+    check(json!("strongroom.test.evil.test"), json!(null), other());
+}
+
+#[test]
+fn a_label_tells_accounts_apart() {
+    let check = |strategy: &str, told: Value, expected: &str| {
+        let account = read(&provider(strategy, &json!({})), &given(None, Some(&told))).unwrap();
+        assert_eq!(account.label, expected);
+    };
+    let ada = json!({"team_id": "T1", "user_id": "U1", "user": "ada", "team": "Strongroom"});
+    check("slack", ada, "ada (Strongroom)");
+    check("slack", json!({"team_id": "T1", "user_id": "U1"}), "T1-U1");
+    check("box", json!({"id": "1", "login": "ada@strongroom.test"}), "ada@strongroom.test");
+}
+
+#[test]
 fn a_github_account() {
     let github = provider("github", &json!({}));
-    let user = include_str!("../../fixtures/github/user.json").to_owned();
+    let user = include_str!("../../fixtures/github/userinfo.json").to_owned();
     let emails = include_str!("../../fixtures/github/emails.json").to_owned();
     let check = |emails: Option<(u16, &str)>, expected: (&str, bool)| {
         let emails = emails.map(|(status, body)| (status, body.to_owned()));

@@ -86,7 +86,12 @@ fn google_login_and_connect() {
     let offline = google(json!({"email": true, "offline_access": true}));
     check(&plain, LOGIN, &[], &["scope=openid email profile"]);
     check(&offline, LOGIN, &[], &["access_type=offline", "scope=openid email"]);
-    let asked = ["access_type=offline", "prompt=consent", "scope=openid email profile"];
+    let asked = [
+        "access_type=offline",
+        "include_granted_scopes=true",
+        "prompt=consent",
+        "scope=openid email profile",
+    ];
     check(&plain, VAULT_LOGIN, &[], &asked);
     check(&plain, CONNECT, &[], &asked);
     check(
@@ -95,6 +100,7 @@ fn google_login_and_connect() {
         &[("prompt", "select_account"), ("login_hint", "ada@strongroom.test")],
         &[
             "access_type=offline",
+            "include_granted_scopes=true",
             "login_hint=ada@strongroom.test",
             "prompt=select_account consent",
             "scope=openid email profile",
@@ -106,7 +112,12 @@ fn google_login_and_connect() {
         &plain,
         CONNECT,
         &[("prompt", "none")],
-        &["access_type=offline", "prompt=none", "scope=openid email profile"],
+        &[
+            "access_type=offline",
+            "include_granted_scopes=true",
+            "prompt=none",
+            "scope=openid email profile",
+        ],
     );
 }
 
@@ -119,7 +130,12 @@ fn google_never_gets_both_prompts() {
         &old,
         CONNECT,
         &[],
-        &["access_type=offline", "prompt=consent", "scope=openid email profile"],
+        &[
+            "access_type=offline",
+            "include_granted_scopes=true",
+            "prompt=consent",
+            "scope=openid email profile",
+        ],
     );
     check(&old, LOGIN, &[("prompt", "consent")], &["prompt=consent", "scope=openid email profile"]);
     check(
@@ -142,6 +158,7 @@ fn scopes_of_a_connect_take_the_place_of_the_connections() {
         peculiar(&built),
         [
             "access_type=offline",
+            "include_granted_scopes=true",
             "prompt=consent",
             "scope=openid https://www.googleapis.com/auth/calendar"
         ]

@@ -26,10 +26,19 @@ pub(crate) fn revocation_request(
     let mut headers = base_headers("application/json", &provider.spec.userinfo.headers)?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let secret = provider.client_secret.as_ref().ok_or(RequestError::NoSecret)?;
-    headers.insert(AUTHORIZATION, basic(&provider.client_id, secret)?);
+    headers.insert(AUTHORIZATION, basic(&provider.client_id, secret.expose())?);
     let mut request = request(Method::DELETE, Uri::try_from(url.as_str())?, body);
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// Whether a token is a GitHub App's: what it may do stands in the App's own
+/// permissions, and the empty `scope` beside it says nothing.
+///
+/// <https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/choosing-permissions-for-a-github-app>
+pub(crate) fn has_permissions(token: &ProviderAccessToken, ends: bool) -> bool {
+    // A token of an OAuth App never ends, so one that does is an App's.
+    ends || token.expose().starts_with("ghu_")
 }
 
 /// The primary address of `/user/emails`, and whether GitHub verified it.

@@ -30,6 +30,28 @@ fn an_option_cannot_move_a_catalogued_endpoint() {
 }
 
 #[test]
+fn an_option_fills_a_gap_and_leads_nowhere_else() {
+    let token = |options: Value| {
+        let provider = try_provider("waad", &options, Some("s3cr3t"));
+        provider.map(|provider| provider.endpoints.token.to_string())
+    };
+    let at = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token");
+    assert_eq!(token(json!({"tenant_domain": "contoso.com"})).unwrap(), at("contoso.com"));
+    assert_eq!(token(json!({"domain": "contoso.com"})).unwrap(), at("contoso.com"));
+    assert_eq!(token(json!({"useCommonEndpoint": true})).unwrap(), at("common"));
+    let refused = |options: Value| token(options).unwrap_err().to_string();
+    assert_eq!(refused(json!({})), "options.tenant_domain is missing");
+    for tenant in ["a/../evil", "a@evil.example", "a?b", "-a", "a..b"] {
+        let options = json!({"tenant_domain": tenant});
+        assert_eq!(refused(options), "options.tenant_domain is not a value that fits", "{tenant}");
+    }
+    assert_eq!(
+        try_provider("google-apps", &json!({}), Some("x")).unwrap_err().to_string(),
+        "options.domain is missing"
+    );
+}
+
+#[test]
 fn an_openid_provider_comes_from_discovery_or_options() {
     let cached = oidc(&json!({}));
     assert_eq!(cached.endpoints.token.to_string(), "https://idp.example/token");

@@ -30,7 +30,7 @@ fn summary(reply: &TokenReply) -> String {
     };
     let refresh_expires =
         reply.refresh_expires_in.map_or("unsaid".to_owned(), |d| format!("{}s", d.as_secs()));
-    let scopes = reply.scopes.as_ref().map_or("as asked".to_owned(), ToString::to_string);
+    let scopes = reply.granted.as_ref().map_or("as asked".to_owned(), ToString::to_string);
     format!("{} {expires} | {refresh} {refresh_expires} | {scopes}", reply.access_token.expose())
 }
 
@@ -63,19 +63,19 @@ fn recorded_successes() {
     );
     check(
         &github(),
-        include_str!("../../fixtures/github/github_app.json"),
-        "ghu_exampleAccess 28800s | ghr_exampleRefresh 15897600s | ",
+        include_str!("../../fixtures/github/code.json"),
+        "ghu_exampleAccess 28800s | ghr_exampleRefresh 15897600s | as asked",
     );
     check(
         &oidc(&json!({})),
-        include_str!("../../fixtures/oidc/keycloak_refresh.json"),
-        "eyJhbGciOiJSUzI1NiJ9.access 300s | eyJhbGciOiJIUzUxMiJ9.refresh unsaid | \
+        include_str!("../../fixtures/oidc/refresh.json"),
+        "eyJhbGciOiJSUzI1NiJ9.exampleSecond 300s | eyJhbGciOiJIUzUxMiJ9.exampleNextRefresh unsaid | \
          openid email profile offline_access",
     );
     check(
         &oauth2(&json!({})),
-        include_str!("../../fixtures/oauth2/no_expiry.json"),
-        "00Dexample!AQ4example unknown | 5Aepexample unsaid | refresh_token api",
+        include_str!("../../fixtures/oauth2/code.json"),
+        "00Dexample!AQ4exampleAccess unknown | 5AepexampleRefresh unsaid | refresh_token api",
     );
     check(
         &oauth2(&json!({})),
@@ -95,13 +95,13 @@ fn recorded_refusals() {
     check(
         &google(),
         400,
-        include_str!("../../fixtures/google-oauth2/revoked.json"),
+        include_str!("../../fixtures/google-oauth2/refused-400.json"),
         "the provider refuses the grant: invalid_grant",
     );
     check(
         &github(),
         200,
-        include_str!("../../fixtures/github/bad_refresh_token.json"),
+        include_str!("../../fixtures/github/refused-200.json"),
         "the provider refuses the grant: bad_refresh_token",
     );
     check(
@@ -113,7 +113,7 @@ fn recorded_refusals() {
     check(
         &oauth2(&json!({})),
         200,
-        include_str!("../../fixtures/oauth2/error_at_200.json"),
+        include_str!("../../fixtures/oauth2/refused-200.json"),
         "the provider refuses the grant: invalid_refresh_token",
     );
 }
@@ -210,7 +210,7 @@ fn an_error_may_be_an_object() {
 
 #[test]
 fn nothing_of_a_reply_prints() {
-    let body = include_bytes!("../../fixtures/oauth2/no_expiry.json");
+    let body = include_bytes!("../../fixtures/oauth2/code.json");
     let reply = read(&oauth2(&json!({})), 200, body).unwrap();
     assert_eq!(reply.extras.as_map()["instance_url"], "https://example.my.salesforce.com");
     let printed = format!("{reply:?}");

@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use super::{Arriving, CallSubject, Effect, Endpoint, Rule, text_of};
 use crate::BODY_BYTES_MAX;
 use crate::app::{App, State};
+use crate::catalogued::lenient;
 use crate::flavour::Flavour;
 use crate::form::Form;
 use crate::token::answer::Wire;
@@ -60,7 +61,7 @@ pub(crate) async fn apply(Shared(site): Shared<Site>, request: Request, next: Ne
 }
 
 fn rule_for(site: &Site, parts: &Parts, body: &Bytes) -> Option<Rule> {
-    let form = std::str::from_utf8(body).map(Form::parse).unwrap_or_default();
+    let form = lenient(body);
     let endpoint = match (site.endpoint, form.value("grant_type")) {
         (Endpoint::Token, Some("refresh_token")) => Endpoint::Refresh,
         (Endpoint::Token, Some("authorization_code") | None) => Endpoint::CodeExchange,
@@ -119,6 +120,9 @@ fn instead(site: &Site, effect: &Effect, headers: &HeaderMap) -> Option<Response
             let usual = match site.flavour {
                 Flavour::Oidc | Flavour::Google => 400,
                 Flavour::GitHub | Flavour::GitHubApp => 200,
+                Flavour::Catalogued(_) => {
+                    site.app.spec(site.flavour).map_or(400, |spec| spec.errors.status)
+                }
             };
             let format = site.app.lock().behaviour(site.flavour).answer_format;
             let mut members = Map::new();

@@ -17,7 +17,7 @@ pub(crate) fn check_prompts(form: &Form) -> Result<(), PageError> {
 pub(crate) fn forces_consent(flavour: Flavour, form: &Form) -> bool {
     match flavour {
         Flavour::Google => form.value("approval_prompt") == Some("force"),
-        Flavour::Oidc | Flavour::GitHub | Flavour::GitHubApp => false,
+        Flavour::Oidc | Flavour::GitHub | Flavour::GitHubApp | Flavour::Catalogued(_) => false,
     }
 }
 
@@ -33,7 +33,9 @@ pub(crate) fn asks_offline(form: &Form) -> Result<bool, DetailError> {
 /// `include_granted_scopes=true` widens the grant by what was granted before.
 pub(crate) fn includes_granted_scopes(flavour: Flavour, form: &Form) -> bool {
     match flavour {
-        Flavour::Google => form.value("include_granted_scopes") == Some("true"),
+        Flavour::Google | Flavour::Catalogued(_) => {
+            form.value("include_granted_scopes") == Some("true")
+        }
         Flavour::Oidc | Flavour::GitHub | Flavour::GitHubApp => false,
     }
 }

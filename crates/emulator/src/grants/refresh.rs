@@ -65,7 +65,7 @@ impl Grants {
         };
         let (account, auth_time) = (family.account.clone(), family.auth_time);
 
-        if client.flavour.refresh_ends_access_tokens() {
+        if behaviour.refresh_ends_access_tokens {
             self.end_access_tokens_of(id);
         }
         let refresh_token = match behaviour.refresh_tokens {

@@ -19,6 +19,7 @@ use protocol::time::Timestamp;
 
 use super::request::{AuthorizeRefusal, RedirectError, parse};
 use crate::app::{App, State};
+use crate::catalogued::needs_page;
 use crate::cookies;
 use crate::faults::CallSubject;
 use crate::flavour::Flavour;
@@ -56,7 +57,8 @@ pub(crate) async fn post(
     }
 }
 
-fn authorize(app: &App, flavour: Flavour, form: &Form, headers: &HeaderMap) -> Response {
+/// Takes up a request in the standard's words.
+pub(crate) fn authorize(app: &App, flavour: Flavour, form: &Form, headers: &HeaderMap) -> Response {
     match parse(app, flavour, form) {
         Ok(request) => begin(app, request, headers),
         Err(AuthorizeRefusal::Page(refused)) => pages::error(flavour, refused.text()),
@@ -150,6 +152,10 @@ pub(crate) fn answer(
         // Google gives a refresh token only when it showed a consent page.
         Flavour::Google => request.asks_offline && shown,
         Flavour::Oidc | Flavour::GitHub | Flavour::GitHubApp => request.asks_offline,
+        Flavour::Catalogued(_) => {
+            let needs_page = app.spec(request.flavour).is_some_and(|spec| needs_page(spec));
+            request.asks_offline && (shown || !needs_page)
+        }
     };
     let consented = Consented {
         account: account_key.clone(),

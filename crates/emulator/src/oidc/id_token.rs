@@ -1,5 +1,7 @@
 //! ID tokens (OIDC Core §2).
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::jose::jws::SigningError;
@@ -7,9 +9,10 @@ use protocol::secret::{ProviderAccessToken, ProviderIdToken};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::catalogued::organization;
 use crate::config::Behaviour;
 use crate::flavour::Flavour;
-use crate::grants::Issued;
+use crate::grants::{Account, Issued};
 use crate::ledger::Value;
 
 /// Seconds for which an ID token may be accepted.
@@ -29,6 +32,17 @@ struct Claims<'a> {
     nonce: Option<&'a str>,
     #[serde(flatten)]
     person: PersonClaims<'a>,
+    /// By a name of the provider's own, such as Google's `hd`.
+    #[serde(flatten)]
+    organization: BTreeMap<&'a str, &'a str>,
+}
+
+fn organization_claim<'a>(app: &'a App, account: &Account) -> BTreeMap<&'a str, &'a str> {
+    let rule = app.spec(account.flavour).and_then(|spec| spec.account.must_match.as_ref());
+    match (rule, app.user(&account.sub)) {
+        (Some(rule), Some(user)) => BTreeMap::from([(rule.place.as_str(), organization(user))]),
+        (Some(_) | None, Some(_) | None) => BTreeMap::new(),
+    }
 }
 
 /// What `profile` and `email` reveal (OIDC Core §5.4).
@@ -65,11 +79,13 @@ pub(crate) fn of(
     issued: &Issued,
     behaviour: &Behaviour,
 ) -> Result<Option<ProviderIdToken>, SigningError> {
-    let speaks_oidc = match issued.account.flavour {
-        Flavour::Oidc | Flavour::Google => true,
+    let is_due = match issued.account.flavour {
+        Flavour::Oidc | Flavour::Google => issued.scope.contains("openid"),
         Flavour::GitHub | Flavour::GitHubApp => false,
+        // Its file says so, whatever was asked for.
+        Flavour::Catalogued(_) => true,
     };
-    if !speaks_oidc || !behaviour.send_id_token || !issued.scope.contains("openid") {
+    if !is_due || !behaviour.send_id_token {
         return Ok(None);
     }
     let now = app.now();
@@ -85,6 +101,7 @@ pub(crate) fn of(
         at_hash: at_hash(&issued.access_token),
         nonce: issued.nonce.as_deref(),
         person: PersonClaims::of(app, &account.sub, &issued.scope),
+        organization: organization_claim(app, account),
     };
     let token = ProviderIdToken::new(app.signing_key.sign("JWT", &claims)?);
     app.lock().ledger.record(Value::Id(token.clone()), account, now);

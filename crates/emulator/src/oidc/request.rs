@@ -173,6 +173,7 @@ fn read_details(client: &Client, form: &Form) -> Result<Details, DetailError> {
         Flavour::Oidc => scope.contains("offline_access"),
         Flavour::Google => google::asks_offline(form)?,
         Flavour::GitHub | Flavour::GitHubApp => true,
+        Flavour::Catalogued(_) => form.value("access_type") == Some("offline"),
     };
     Ok(Details {
         scope,
@@ -193,7 +194,7 @@ fn check_unsupported(flavour: Flavour, form: &Form) -> Result<(), DetailError> {
     }
     match (form.value("response_type"), flavour) {
         (Some("code"), _) | (None, Flavour::GitHub | Flavour::GitHubApp) => {}
-        (None, Flavour::Oidc | Flavour::Google) => {
+        (None, Flavour::Oidc | Flavour::Google | Flavour::Catalogued(_)) => {
             return refused(ErrorCode::InvalidRequest, "The parameter response_type is missing.");
         }
         (Some(_), _) => {
@@ -211,7 +212,9 @@ fn check_unsupported(flavour: Flavour, form: &Form) -> Result<(), DetailError> {
 
 fn read_scope(flavour: Flavour, form: &Form) -> Result<ScopeSet, DetailError> {
     let text = match flavour {
-        Flavour::Oidc | Flavour::Google => form.value("scope").map(ToOwned::to_owned),
+        Flavour::Oidc | Flavour::Google | Flavour::Catalogued(_) => {
+            form.value("scope").map(ToOwned::to_owned)
+        }
         // GitHub's clients may separate by comma, too.
         Flavour::GitHub | Flavour::GitHubApp => {
             form.value("scope").map(|text| text.replace(',', " "))
@@ -226,7 +229,7 @@ fn read_scope(flavour: Flavour, form: &Form) -> Result<ScopeSet, DetailError> {
     // or fail the request indicating an invalid scope.
     let needs_scope = match flavour {
         Flavour::Oidc | Flavour::Google => true,
-        Flavour::GitHub | Flavour::GitHubApp => false,
+        Flavour::GitHub | Flavour::GitHubApp | Flavour::Catalogued(_) => false,
     };
     if needs_scope && requested.is_empty() {
         return refused(ErrorCode::InvalidScope, "The parameter scope is missing.");

@@ -61,7 +61,9 @@ pub(crate) fn tokens(
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
     put("access_token", json!(issued.access_token.clone().disclose()));
     match flavour {
-        Flavour::Oidc | Flavour::Google => put("token_type", json!("Bearer")),
+        Flavour::Oidc | Flavour::Google | Flavour::Catalogued(_) => {
+            put("token_type", json!("Bearer"))
+        }
         Flavour::GitHub | Flavour::GitHubApp => put("token_type", json!("bearer")),
     };
     if let Some(seconds) = issued.expires_in_seconds.filter(|_| behaviour.send_expires_in) {
@@ -87,7 +89,7 @@ pub(crate) fn tokens(
 /// An error as this flavour words it.
 pub(crate) fn refusal(flavour: Flavour, refusal: &TokenRefusal, wire: Wire) -> Response {
     match flavour {
-        Flavour::Oidc | Flavour::Google => {
+        Flavour::Oidc | Flavour::Google | Flavour::Catalogued(_) => {
             let (code, description) = oauth_error(flavour, refusal);
             error(code, &description, wire)
         }
@@ -173,7 +175,7 @@ fn grant_text(flavour: Flavour, refused: Refusal) -> &'static str {
     };
     match flavour {
         Flavour::Google => google,
-        Flavour::Oidc | Flavour::GitHub | Flavour::GitHubApp => own,
+        Flavour::Oidc | Flavour::GitHub | Flavour::GitHubApp | Flavour::Catalogued(_) => own,
     }
 }
 

@@ -81,15 +81,18 @@ fn exchange(
         (Some("authorization_code"), _) | (None, Flavour::GitHub | Flavour::GitHubApp) => {
             redeem_code(app, client, &form)
         }
-        (Some("refresh_token"), Flavour::Oidc | Flavour::Google | Flavour::GitHubApp) => {
-            refresh(app, client, &form)
+        (
+            Some("refresh_token"),
+            Flavour::Oidc | Flavour::Google | Flavour::GitHubApp | Flavour::Catalogued(_),
+        ) => refresh(app, client, &form),
+        (None, Flavour::Oidc | Flavour::Google | Flavour::Catalogued(_)) => {
+            Err(TokenRefusal::Missing("grant_type"))
         }
-        (None, Flavour::Oidc | Flavour::Google) => Err(TokenRefusal::Missing("grant_type")),
         (Some(_), _) => Err(TokenRefusal::UnsupportedGrantType),
     }
 }
 
-fn redeem_code(app: &App, client: &Client, form: &Form) -> Result<Issued, TokenRefusal> {
+pub(crate) fn redeem_code(app: &App, client: &Client, form: &Form) -> Result<Issued, TokenRefusal> {
     let code = form.value("code").ok_or(TokenRefusal::Missing("code"))?;
     let redemption = Redemption {
         client,
@@ -117,7 +120,7 @@ fn redeem_code(app: &App, client: &Client, form: &Form) -> Result<Issued, TokenR
     }
 }
 
-fn refresh(app: &App, client: &Client, form: &Form) -> Result<Issued, TokenRefusal> {
+pub(crate) fn refresh(app: &App, client: &Client, form: &Form) -> Result<Issued, TokenRefusal> {
     let token = form.value("refresh_token").ok_or(TokenRefusal::Missing("refresh_token"))?;
     let scope = match form.value("scope").map(ScopeSet::parse) {
         None => None,

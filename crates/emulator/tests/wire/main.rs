@@ -4,6 +4,7 @@
 
 mod browser;
 mod calendar;
+mod catalogued;
 mod client_auth;
 mod code;
 mod controls;

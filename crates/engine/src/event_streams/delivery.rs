@@ -24,6 +24,7 @@ use store::event_streams::{self, StoredStream};
 use store::{StoreError, tenants};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use vault::back_off::{BackOff, spread};
 use zeroize::Zeroizing;
 
 use super::secrets::StreamSecrets;
@@ -31,6 +32,7 @@ use super::{DestinationSecret, target};
 use crate::app::App;
 use crate::audit::{Event, chain};
 use crate::context::Context;
+use crate::jobs::goes_on;
 use crate::keys::KeyError;
 use crate::outbound::{CALL_TIMEOUT, OutboundError};
 
@@ -56,8 +58,8 @@ const WAITS: [Duration; 9] = [
 ];
 /// After so many failures in a row a receiver is left alone.
 const FAILURES_BEFORE_PAUSE: i64 = 3;
-const PAUSE_FIRST: Duration = Duration::from_secs(10);
-const PAUSE_LONGEST: Duration = Duration::from_mins(5);
+const PAUSE: BackOff =
+    BackOff { first: Duration::from_secs(10), factor: 2, longest: Duration::from_mins(5) };
 /// Headers that a delivery has itself, or that belong to the connection.
 const OWN_HEADERS: [&str; 10] = [
     "connection",
@@ -90,11 +92,7 @@ struct Due {
 /// Delivers what is due, until told to stop. No receiver waits for another.
 pub async fn delivering(app: Arc<App>, stop: CancellationToken) {
     let mut busy: HashMap<(TenantId, EventStreamId), JoinHandle<()>> = HashMap::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+    while goes_on(LOOK_EVERY, &stop).await {
         busy.retain(|_, task| !task.is_finished());
         let now = app.now();
         let due = match find_due(&app, now).await {
@@ -157,7 +155,7 @@ async fn deliver(app: &App, due: &Due, now: Timestamp) -> Result<usize, StoreErr
         Err(error) => {
             tracing::error!(error = chain(&error), stream = %stream.id, "its secrets do not open");
             let mut tx = app.store.write().await?;
-            let until = now.saturating_add(PAUSE_LONGEST);
+            let until = now.saturating_add(PAUSE.longest);
             event_streams::pause(&mut tx, tenant, &stream.id, until).await?;
             tx.commit().await?;
             return Ok(0);
@@ -231,25 +229,19 @@ impl Courier<'_> {
                 }
             }
             Outcome::Failed(fault) => {
+                let jitter = app.entropy.jitter();
                 let wait = usize::try_from(delivery.attempts).ok().and_then(|n| WAITS.get(n));
-                let again = wait.map(|wait| now.saturating_add(self.jittered(*wait)));
+                let again = wait.map(|wait| now.saturating_add(spread(*wait, jitter)));
                 event_deliveries::note(&mut tx, tenant, id, event, Some(&fault), again).await?;
                 let failures = event_streams::note_failure(&mut tx, tenant, id).await?;
                 if failures >= FAILURES_BEFORE_PAUSE {
-                    let exponent = u32::try_from(failures - FAILURES_BEFORE_PAUSE).unwrap_or(0);
-                    let pause = PAUSE_FIRST.saturating_mul(1 << exponent.min(5));
-                    let until = now.saturating_add(self.jittered(pause.min(PAUSE_LONGEST)));
+                    let before = u32::try_from(failures - FAILURES_BEFORE_PAUSE).unwrap_or(0);
+                    let until = now.saturating_add(PAUSE.after(before, jitter));
                     event_streams::pause(&mut tx, tenant, id, until).await?;
                 }
             }
         }
         tx.commit().await
-    }
-
-    /// Up to a tenth more.
-    fn jittered(&self, wait: Duration) -> Duration {
-        let jitter = f64::from(u16::from_be_bytes(self.app.entropy.bytes())) / f64::from(u16::MAX);
-        wait.mul_f64(1.0 + jitter / 10.0)
     }
 
     async fn send(&self, event: &AccountEvent, now: Timestamp) -> Outcome {

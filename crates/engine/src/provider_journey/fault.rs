@@ -3,6 +3,7 @@
 use actions::ActionError;
 use connectors::{AccountFault, CallbackFault, OptionsError, RequestError, TokenFault};
 use model::connection::Connection;
+use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::id_token::IdTokenError;
 use store::StoreError;
 
@@ -86,6 +87,9 @@ pub enum ArrivalCause {
     /// The connection's script does not tell the account.
     #[error("the profile cannot be fetched")]
     Script(#[from] ActionError),
+    /// The person, or the provider, withheld some of what an account was to be connected for.
+    #[error("the provider did not grant: {0}")]
+    NotGranted(ScopeSet),
     /// The account cannot be told.
     #[error(transparent)]
     Account(#[from] AccountFault),
@@ -127,6 +131,7 @@ impl ArrivalCause {
                 AccountFault::IdTokenMissing
                 | AccountFault::Refused(_)
                 | AccountFault::Malformed
+                | AccountFault::OtherOrganization
                 | AccountFault::SubjectMissing
                 | AccountFault::SubjectMismatch => false,
             },
@@ -136,6 +141,7 @@ impl ArrivalCause {
             | Self::ConnectionGone
             | Self::Callback(_)
             | Self::Request(_)
+            | Self::NotGranted(_)
             | Self::IdToken(_) => false,
         }
     }

@@ -1,8 +1,8 @@
 //! From an authorization code to an account.
 
 use connectors::{
-    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, TokenReply,
-    code_request, emails_request, read_account, read_token_reply, userinfo_request,
+    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, SettledScopes,
+    TokenReply, code_request, emails_request, read_account, read_token_reply, userinfo_request,
 };
 use model::ids::TenantId;
 use protocol::oauth::scope::ScopeSet;
@@ -22,6 +22,8 @@ pub(super) struct Redeemed {
     pub(super) account: ProviderAccount,
     pub(super) reply: TokenReply,
     pub(super) scopes: ScopeSet,
+    /// What was asked for and is not among them.
+    pub(super) missing: ScopeSet,
 }
 
 /// Redeems a code and finds out whose account it is about.
@@ -46,7 +48,8 @@ pub(super) async fn redeem(
         // Where no ID token is relied on, one that comes along is nobody's word.
         Some(_) | None => None,
     };
-    let scopes = reply.scopes.clone().unwrap_or(asked);
+    let SettledScopes { granted: _, effective: scopes, missing } =
+        provider.settle_scopes(&asked, reply.granted.as_ref());
     let account = match &provider.fetch_user_profile {
         Some(script) => {
             let told = profile_script::fetch_profile(app, tenant, script, &reply, &scopes).await?;
@@ -57,7 +60,7 @@ pub(super) async fn redeem(
         }
         None => account(app, provider, &reply, identity.as_ref()).await?,
     };
-    Ok(Redeemed { account, reply, scopes })
+    Ok(Redeemed { account, reply, scopes, missing })
 }
 
 async fn account(
@@ -77,6 +80,7 @@ async fn account(
     let replies = AccountReplies {
         id_token: identity,
         script: None,
+        token: Some(&reply.extras),
         userinfo: userinfo.as_ref().map(as_reply),
         emails: emails.as_ref().map(as_reply),
     };

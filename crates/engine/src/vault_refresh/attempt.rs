@@ -108,7 +108,7 @@ impl Attempt<'_> {
         now: Timestamp,
     ) {
         let (tenant, connection) = (self.context.tenant_id(), &stored.account.connection_id);
-        let jitter = u16::from_be_bytes(self.app.entropy.bytes());
+        let jitter = self.app.entropy.jitter();
         self.app.circuits.with(tenant, connection, |circuit| match called {
             Err(TokenFault::Passing { retry_after, .. }) => {
                 circuit.failed(*retry_after, jitter, now);
@@ -143,7 +143,7 @@ impl Attempt<'_> {
             uncertain_since: self.lease.uncertain_since(),
             rotates: self.provider.spec.refresh.rotates != Rotation::Never,
         };
-        let jitter = u16::from_be_bytes(self.app.entropy.bytes());
+        let jitter = self.app.entropy.jitter();
         let tenant = self.context.tenant_id();
         let mut tx = self.app.store.write().await?;
         let outcome = match after_failure(failure, standing, jitter, now) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::providers::ProviderOptions;
 use crate::storage::DatabaseLocation;
 
 const PORT: u16 = 4000;
@@ -47,6 +48,8 @@ pub(crate) struct Options {
     /// More users, and more places of applications, in TOML
     #[arg(long, value_name = "FILE")]
     pub(crate) seed: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) providers: ProviderOptions,
     /// Print one line of JSON, and nothing else
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use connectors::Catalogue;
 use engine::app::App;
 use engine::clock::{Clock as _, SystemClock};
 use engine::entropy::OsEntropy;
@@ -199,8 +200,8 @@ async fn plant(
     let location = KekLocation::File(PathBuf::from(kek_file));
     let keks = storage::keks(&location, &[], &store, &*entropy, clock.now()).await?;
     let journal = kek_file.with_extension("unstored");
-    let reach = Reach::PublicAndLoopback;
-    let app = wiring::app(store, keks, clock, entropy, reach, &journal).await?;
+    let (reach, catalogue) = (Reach::PublicAndLoopback, Catalogue::embedded()?);
+    let app = wiring::app(store, keks, clock, entropy, reach, &journal, catalogue).await?;
     let plan = Plan {
         tenant: TenantId::new(TENANT),
         base_urls,

@@ -11,6 +11,7 @@ mod frames;
 mod login;
 mod main_job;
 mod management;
+mod providers;
 mod scene;
 mod seed;
 mod steps;

@@ -139,6 +139,8 @@ fn login_error(error: &ProviderLoginError) -> PageError {
 fn connect_failure<'a>(cause: &ArrivalCause, told: &'a str) -> Failure<'a> {
     let (code, description) = if cause.is_denial() {
         ("access_denied", "The user denied the request.")
+    } else if let ArrivalCause::NotGranted(_) = cause {
+        ("access_denied", told)
     } else if cause.is_passing() {
         ("temporarily_unavailable", "The provider cannot be reached at present.")
     } else {

@@ -26,7 +26,7 @@ async fn with_google(options: Value) -> (TestServer, LoggedIn) {
 }
 
 #[tokio::test]
-async fn google_is_asked_for_offline_access_and_answers_by_long_names() {
+async fn google_is_asked_for_offline_access_and_its_scopes_go_by_both_names() {
     let (server, ada) = with_google(json!({ "email": true, "drive_readonly": true })).await;
     let connecting = server.start_connecting(&ada.mine, &to("google")).await;
     let departure = ada.browser.get(&connecting.url).await;
@@ -45,7 +45,8 @@ async fn google_is_asked_for_offline_access_and_answers_by_long_names() {
     let mut granted: Vec<_> =
         account["scopes"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     granted.sort_unstable();
-    assert_eq!(granted, [DRIVE, EMAIL, "openid"]);
+    // Who compares with what was asked for, letter by letter, finds it.
+    assert_eq!(granted, ["email", DRIVE, EMAIL, "openid"]);
     let exchange = on("google").login_hint(&Emulated::email_of("ada")).scope(DRIVE);
     let answer = ada.exchange(&exchange).await.expect(200);
     let first = answer.member("access_token");
@@ -71,6 +72,22 @@ async fn google_connected_again_without_a_refresh_token_keeps_the_old_one() {
     server.clock().advance(Duration::from_hours(2));
     ada.exchange(&on("google")).await.expect(200);
     assert_eq!(server.provider().refreshes().await, 1);
+}
+
+/// Whoever unticks a box at Google grants less than was asked for.
+#[tokio::test]
+async fn less_than_was_asked_for_connects_nothing_and_says_why() {
+    let (server, ada) = with_google(json!({ "email": true, "drive_readonly": true })).await;
+    let unticked = json!({ "kind": "edit", "set": { "scope": format!("openid {EMAIL}") } });
+    server.provider().fault(json!({ "endpoint": "code_exchange", "effect": unticked })).await;
+    let connecting = server.start_connecting(&ada.mine, &to("google")).await;
+    let page = ada.browser.open(connecting.url.as_str()).await;
+    let page = ada.browser.walk(page, &ada.persona).await;
+    assert_eq!(page.expect_parameter("error"), "access_denied");
+    let why = format!("the provider did not grant: {DRIVE}");
+    assert_eq!(page.expect_parameter("error_description"), why);
+    assert!(server.connected_accounts(&ada.mine).await.is_empty());
+    ada.connect(&to("google")).await;
 }
 
 async fn with_github(options: Value) -> (TestServer, LoggedIn) {

@@ -94,7 +94,7 @@ async fn a_grant_that_somebody_uses_again_is_not_revoked() {
     assert_eq!(scene.server.revoke_due().await, 1);
     assert_eq!(scene.server.provider().calls_of("revoke").await, 0);
     scene.is_intact().await;
-    assert_eq!(scene.server.count_events(LogEventKind::GrantNotRevoked).await, 1);
+    assert_eq!(scene.server.count_events(LogEventKind::GrantKept).await, 1);
 }
 
 /// Deleting the user or the connection ends the grants too, though keys and credentials go with them.

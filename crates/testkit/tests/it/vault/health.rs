@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{Exchange, Login, TestServer};
 
-use crate::scene::Scene;
+use crate::scene::{LoggedIn, Scene};
 
 async fn health(scene: &Scene) -> Value {
     let accounts = scene.server.connected_accounts(&scene.ada.mine).await;
@@ -48,6 +48,20 @@ async fn an_account_shows_how_it_is_doing() {
     assert_eq!(dead["status"], "needs_reconnect");
     assert_eq!(dead["reason"], "invalid_grant");
     assert!(dead["since"].is_string());
+}
+
+/// What the provider says of a refresh token's end is told with the reason. (That Google's grants of an
+/// application in testing end so is in its catalogue file.)
+#[tokio::test]
+async fn an_account_shows_when_it_will_die() {
+    let server = TestServer::start().await;
+    let ada = LoggedIn::of(&server, &Login::web()).await;
+    let edit = json!({ "kind": "edit", "set": { "refresh_token_expires_in": 604_799 } });
+    server.provider().fault(json!({ "endpoint": "code_exchange", "effect": edit })).await;
+    ada.connect_as("ada").await;
+    let health = &server.connected_accounts(&ada.mine).await[0]["health"];
+    assert_eq!(health["dies_because"], "provider_said");
+    assert!(health["dies_at"].is_string());
 }
 
 /// F25, F27: after a few faults in a row nobody of a connection waits for its provider any more.
