@@ -19,14 +19,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
-use protocol::jose::jwk::JwkSet;
-use protocol::jose::jws::Es256SigningKey;
-use protocol::oidc::id_token::{ExpectedIdToken, ProviderIdentity};
 use protocol::secret::{
-    AuthorizationCode, ClientSecret, CodeVerifier, LoginState, ProviderIdToken,
-    ProviderRefreshToken,
+    AuthorizationCode, ClientSecret, CodeVerifier, LoginState, ProviderRefreshToken,
 };
-use protocol::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::account::{AccountReplies, ProviderAccount, read_account};
@@ -38,6 +33,7 @@ use crate::reply::Reply;
 use crate::request::{ProviderRequest, RequestError};
 use crate::revocation::{RevocableTokens, revocation_request};
 use crate::spec::{Rotation, Spec};
+use crate::testing::identity;
 use crate::token_call::{code_request, refresh_request, userinfo_request};
 use crate::token_reply::{Expiry, TokenReply, read_token_reply};
 
@@ -224,7 +220,8 @@ fn account(case: &mut Case, tokens: &TokenReply) {
     if let Ok(request) = &request {
         case.note("The account is asked for", &printed(request));
     }
-    let identity = case.spec.account.id_token.then(|| identity(&case.fixture("id_token.json")));
+    let claims = || serde_json::from_str(&case.fixture("id_token.json")).unwrap();
+    let identity = case.spec.account.id_token.then(|| identity(&claims()));
     let replies = AccountReplies {
         id_token: identity.as_ref(),
         token: Some(&tokens.extras),
@@ -261,23 +258,6 @@ fn revoke(case: &mut Case, tokens: &TokenReply) {
         }
         Err(error) => panic!("{}: {error}", case.spec.strategy),
     }
-}
-
-/// A verified ID token with these claims: there is no other way to one.
-fn identity(claims: &str) -> ProviderIdentity {
-    let key = Es256SigningKey::generate().unwrap();
-    let mut all = json!({"iss": "https://idp.example", "aud": "client-1", "iat": 1, "exp": 600});
-    let claims: Map<String, Value> = serde_json::from_str(claims).unwrap();
-    all.as_object_mut().unwrap().extend(claims);
-    let token = ProviderIdToken::new(key.sign("JWT", &all).unwrap());
-    let expected = ExpectedIdToken {
-        issuer: "https://idp.example",
-        client_id: "client-1",
-        nonce: None,
-        keys: &JwkSet::new(vec![key.public_jwk()]),
-        now: Timestamp::from_seconds(60),
-    };
-    ProviderIdentity::verify(&token, &expected).unwrap()
 }
 
 fn printed(request: &ProviderRequest) -> String {

@@ -167,7 +167,12 @@ pub(crate) fn settle(spec: &Spec, asked: &ScopeSet, granted: Option<&ScopeSet>) 
         known.contains(scope.as_str()) || spec.scopes.case_insensitive && known.iter().any(same)
     };
     let asked = split(spec, asked).scopes;
-    let is_missed = |scope: &&Scope| !is_granted(scope) && !OPENID_SCOPES.contains(&scope.as_str());
+    let goes_unsaid = |scope: &Scope| {
+        OPENID_SCOPES.contains(&scope.as_str())
+            || spec.scopes.unanswered.iter().any(|known| known == scope.as_str())
+    };
+    let complete = spec.scopes.complete_answer;
+    let is_missed = |scope: &&Scope| complete && !is_granted(scope) && !goes_unsaid(scope);
     let missing = asked.iter().filter(is_missed).cloned().collect();
     let found: ScopeSet = asked.iter().filter(is_granted).cloned().collect();
     SettledScopes { granted, effective: named.union(&found), missing }
@@ -297,6 +302,18 @@ mod tests {
         check("openid email offline_access", answered, "");
         check("openid email https://mail.google.com/", answered, "https://mail.google.com/");
         check("profile", answered, "");
+    }
+
+    #[test]
+    fn what_an_answer_may_leave_out_is_not_missed() {
+        let missing = |strategy: &str, asked: &str| {
+            let spec = crate::testing::spec(strategy);
+            settle(&spec, &set(asked), Some(&set("something"))).missing
+        };
+        assert_eq!(missing("windowslive", "Mail.Read"), set("Mail.Read"));
+        assert_eq!(missing("windowslive", "https://graph.microsoft.com/.default"), set(""));
+        assert_eq!(missing("oauth2", "read"), set(""));
+        assert_eq!(missing("oidc", "read"), set("read"));
     }
 
     #[test]

@@ -1,13 +1,8 @@
 use http::{HeaderMap, StatusCode};
-use protocol::jose::jwk::JwkSet;
-use protocol::jose::jws::Es256SigningKey;
-use protocol::oidc::id_token::ExpectedIdToken;
-use protocol::secret::ProviderIdToken;
-use protocol::time::Timestamp;
 use serde_json::json;
 
 use super::*;
-use crate::testing::{oauth2, oidc, provider};
+use crate::testing::{identity, oauth2, oidc, provider};
 
 struct Given {
     id_token: Option<Value>,
@@ -34,22 +29,6 @@ fn read(provider: &Provider, given: &Given) -> Result<ProviderAccount, AccountFa
         emails: given.emails.as_ref().map(reply),
     };
     read_account(provider, &replies)
-}
-
-/// A verified ID token with these claims: there is no other way to one.
-fn identity(claims: &Value) -> ProviderIdentity {
-    let key = Es256SigningKey::generate().unwrap();
-    let mut all = json!({"iss": "https://idp.example", "aud": "client-1", "iat": 1, "exp": 600});
-    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-    let token = ProviderIdToken::new(key.sign("JWT", &all).unwrap());
-    let expected = ExpectedIdToken {
-        issuer: "https://idp.example",
-        client_id: "client-1",
-        nonce: None,
-        keys: &JwkSet::new(vec![key.public_jwk()]),
-        now: Timestamp::from_seconds(60),
-    };
-    ProviderIdentity::verify(&token, &expected).unwrap()
 }
 
 #[test]

@@ -38,6 +38,13 @@ pub struct ScopesSpec {
     /// Whether capitals and small letters are one.
     #[serde(default)]
     pub case_insensitive: bool,
+    /// Scopes that stand for others and that no answer names.
+    #[serde(default)]
+    pub unanswered: Vec<String>,
+    /// Whether an answer that names scopes names all that were granted, by names
+    /// that are known here. Where it may not, nothing is missed.
+    #[serde(default = "complete")]
+    pub complete_answer: bool,
     /// Scopes that hold others, which an answer then leaves out.
     #[serde(default, deserialize_with = "scope_map")]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, Vec<String>>"))]
@@ -52,6 +59,10 @@ pub struct ScopesSpec {
     /// What a scope allows, in plain words.
     #[serde(default)]
     pub words: BTreeMap<String, String>,
+}
+
+fn complete() -> bool {
+    true
 }
 
 fn parameter() -> String {

@@ -94,6 +94,7 @@ async fn a_deleted_user_leaves_nothing_that_opens() {
     ] {
         assert_eq!(count(server, sql).await, 0, "{sql}");
     }
+    leaves_what_revoking_takes(server, "SELECT COUNT(*) AS n FROM revocations").await;
     let keys = app.tenant_keys(tenant, app.now()).await.unwrap();
     let account = &copy.account;
     let place = Place {
@@ -110,6 +111,13 @@ async fn a_deleted_user_leaves_nothing_that_opens() {
     for share in [None, Some(&UserShare::new([0; 32]))] {
         assert!(open(share).is_err());
     }
+}
+
+/// The calendar's provider is asked to end its grants, and what that takes is there for so long.
+async fn leaves_what_revoking_takes(server: &TestServer, sql: &'static str) {
+    assert_eq!(count(server, sql).await, 1);
+    assert_eq!(server.revoke_due().await, 1);
+    assert_eq!(count(server, sql).await, 0);
 }
 
 /// With the connection goes its secret, and every account that came by it.
@@ -137,6 +145,9 @@ async fn a_deleted_connection_leaves_nothing_that_opens() {
     ] {
         assert_eq!(count(server, sql).await, 0, "{sql}");
     }
+    let kept = "SELECT COUNT(*) AS n FROM departed_connections";
+    assert_eq!(count(server, kept).await, 1);
+    leaves_what_revoking_takes(server, "SELECT COUNT(*) AS n FROM revocations").await;
     let after = key_rotation::verify(&rotating).await.unwrap();
     assert!(after.failures.is_empty(), "{after:?}");
     assert_eq!(after.opened, before.opened - 2);
