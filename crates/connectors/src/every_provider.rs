@@ -223,6 +223,7 @@ fn account(case: &mut Case, tokens: &TokenReply) {
     let claims = || serde_json::from_str(&case.fixture("id_token.json")).unwrap();
     let identity = case.spec.account.id_token.then(|| identity(&claims()));
     let replies = AccountReplies {
+        script: None,
         id_token: identity.as_ref(),
         token: Some(&tokens.extras),
         userinfo: body.as_deref().map(|body| reply(200, body)),

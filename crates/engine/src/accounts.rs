@@ -24,7 +24,9 @@ pub async fn disconnect(
     let user_id = caller.user_id();
     let mut tx = app.store.write().await?;
     let leaving = Leaving::Account(user_id, id);
-    let removed = departures::leave(app, &mut tx, context, leaving, "disconnected", now).await? > 0;
+    let removed =
+        departures::leave(app, &mut tx, context.tenant_id(), leaving, "disconnected", now).await?
+            > 0;
     let kind =
         if removed { LogEventKind::AccountDeleted } else { LogEventKind::AccountDeleteFailed };
     Event::new(kind, context)

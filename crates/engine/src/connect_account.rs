@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use connectors::Purpose as Asking;
 use model::connection::Connection;
-use model::ids::{ConnectedAccountId, UserId};
+use model::ids::UserId;
 use model::log_event::LogEventKind;
 use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::pkce::{CodeChallenge, PkceError};
@@ -92,7 +92,7 @@ struct Remembered {
     jkt: Option<Thumbprint>,
     /// The account that is brought back, where no application waits ([`reconnect`]).
     #[serde(default)]
-    reconnects: Option<ConnectedAccountId>,
+    reconnects: Option<reconnect::Reconnected>,
 }
 
 impl Remembered {

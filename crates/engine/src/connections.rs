@@ -211,7 +211,7 @@ pub async fn delete(
     revocations::keep_connection(&mut tx, tenant, id, now).await?;
     let leaving = Leaving::Connection(id);
     let reason = "connection_deleted";
-    let accounts = departures::leave(app, &mut tx, context, leaving, reason, now).await?;
+    let accounts = departures::leave(app, &mut tx, tenant, leaving, reason, now).await?;
     sessions::delete_for_connection(&mut tx, tenant, &stored.connection.name).await?;
     users::delete_known_by_connection_alone(&mut tx, tenant, id).await?;
     connections::delete(&mut tx, tenant, id).await?;

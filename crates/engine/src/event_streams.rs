@@ -43,7 +43,7 @@ pub enum StreamError {
     /// There is no such stream.
     #[error("the event stream does not exist")]
     Unknown,
-    /// The stream has no such delivery, or it is under way.
+    /// The stream has no such delivery, or it is under way, or the stream is disabled.
     #[error("the event is not in a state that allows redelivery")]
     NotAgain,
     /// The record cannot be so.
@@ -223,6 +223,9 @@ pub async fn redeliver(
     let mut tx = app.store.write().await?;
     let found = event_streams::find_for_update(&mut tx, tenant, id).await?;
     let stream = found.ok_or(StreamError::Unknown)?.stream;
+    if stream.status == StreamStatus::Disabled {
+        return Err(StreamError::NotAgain);
+    }
     let count = match again {
         Again::Event(event) => {
             if !event_deliveries::one_again(&mut tx, tenant, id, &event, now).await? {

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,15 +21,18 @@ use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::connected_accounts::{self, StoredAccount};
-use store::{StoreError, refresh_leases, tenants};
+use store::{StoreError, WriteTx, refresh_leases, revocations, tenants, users};
 use tokio_util::sync::CancellationToken;
 use vault::seal::Sealed;
+use vault::tokenset::Tokens;
 
 use crate::account_events::{kind_of_success, tell};
 use crate::app::App;
 use crate::context::Context;
 use crate::entropy::Entropy;
 use crate::jobs::goes_on;
+use crate::keys::KeyError;
+use crate::tokensets::{self, TokensetError};
 
 /// How often is looked whether the database is back.
 const REPLAY_EVERY: Duration = Duration::from_secs(1);
@@ -60,6 +63,9 @@ pub(crate) struct Entry {
     has_refresh_token: bool,
     /// Base64 of the sealed record.
     sealed_tokens: String,
+    /// Base64 of the hash of the refresh token that was spent for this.
+    #[serde(default)]
+    sent: Option<String>,
 }
 
 /// The name of this node, which it keeps from one process to the next.
@@ -84,20 +90,40 @@ impl Node {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let mut name = String::new();
-        file.read_to_string(&mut name)?;
-        if name.is_empty() {
-            file.write_all(new_name.as_bytes())?;
-            file.sync_all()?;
-            name = new_name;
-        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let place = place_of(folder)?;
+        // A copy of the folder elsewhere is another node.
+        let name = match text.split_once('\n') {
+            Some((name, known)) if known == place => name.to_owned(),
+            Some(_) | None => {
+                file.set_len(0)?;
+                file.rewind()?;
+                file.write_all(format!("{new_name}\n{place}").as_bytes())?;
+                file.sync_all()?;
+                new_name
+            }
+        };
         Ok(Some(Self { name, _lock: file }))
     }
 }
 
+/// What tells a folder from a copy of it on another machine or disk.
+fn place_of(folder: &Path) -> io::Result<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = fs::metadata(folder)?;
+        let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        Ok(format!("{} {} {}", metadata.dev(), metadata.ino(), machine.trim()))
+    }
+    #[cfg(not(unix))]
+    Ok(fs::canonicalize(folder)?.display().to_string())
+}
+
 impl Entry {
-    /// Of a tokenset that should have been stored.
-    pub(crate) fn of(tenant: &TenantId, successor: &StoredAccount) -> Self {
+    /// Of a tokenset that should have been stored, and the tokens that were spent for it.
+    pub(crate) fn of(tenant: &TenantId, successor: &StoredAccount, sent: &Tokens) -> Self {
         let StoredAccount { account, sealed_tokens } = successor;
         Self {
             tenant: tenant.clone(),
@@ -109,6 +135,7 @@ impl Entry {
             refresh_expires_at: account.refresh_expires_at,
             has_refresh_token: account.has_refresh_token,
             sealed_tokens: BASE64_STANDARD.encode(sealed_tokens.as_bytes()),
+            sent: refresh_token_hash(sent),
         }
     }
 
@@ -116,9 +143,13 @@ impl Entry {
         format!("{}-{}.{SUFFIX}", self.account, self.version)
     }
 
+    fn sealed(&self) -> Sealed {
+        // What is no base64 opens as little as any other damaged record.
+        Sealed::from_bytes(BASE64_STANDARD.decode(&self.sealed_tokens).unwrap_or_default())
+    }
+
     /// What it makes of the account as it stands.
-    fn applied_to(&self, account: ConnectedAccount) -> Option<StoredAccount> {
-        let sealed = BASE64_STANDARD.decode(&self.sealed_tokens).ok()?;
+    fn applied_to(&self, account: ConnectedAccount) -> StoredAccount {
         let account = ConnectedAccount {
             scopes: self.scopes.clone(),
             issued_at: self.issued_at,
@@ -129,8 +160,13 @@ impl Entry {
             version: self.version,
             ..account
         };
-        Some(StoredAccount { account, sealed_tokens: Sealed::from_bytes(sealed) })
+        StoredAccount { account, sealed_tokens: self.sealed() }
     }
+}
+
+fn refresh_token_hash(tokens: &Tokens) -> Option<String> {
+    let token = tokens.refresh_token.as_ref()?;
+    Some(BASE64_STANDARD.encode(token.hashed().as_bytes()))
 }
 
 impl Journal {
@@ -170,6 +206,12 @@ impl Journal {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// Whether a tokenset of an account waits for the database. What the database has is spent then.
+    pub(crate) fn holds(&self, tenant: &TenantId, account: &ConnectedAccountId) -> bool {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.values().any(|entry| entry.tenant == *tenant && entry.account == *account)
+    }
+
     /// Keeps a tokenset. If the disk does not take it, memory does, and the operator is told.
     pub(crate) async fn write(&self, entry: Entry) {
         let (folder, name) = (self.folder.clone(), entry.file_name());
@@ -196,9 +238,16 @@ impl Journal {
             entries.iter().map(|(name, entry)| (name.clone(), entry.clone())).collect()
         };
         for (name, entry) in waiting {
-            let kept = match restore(app, &entry).await {
+            let mut restored = restore(app, &entry, true).await;
+            if restored.as_ref().is_err_and(|error| !error.is_passing()) {
+                // A tokenset is worth more than that somebody is told of it.
+                restored = restore(app, &entry, false).await;
+            }
+            let kept = match restored {
                 Ok(kept) => kept,
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(TokensetError::Key(KeyError::Store(error @ StoreError::Unavailable(_)))) => {
+                    return Err(error);
+                }
                 // One that the database refuses must not keep the others waiting.
                 Err(error) => {
                     tracing::error!(%error, account = %entry.account, "cannot be replayed");
@@ -229,31 +278,66 @@ pub async fn replaying(app: std::sync::Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Stores the tokenset unless the account has a newer one, or is gone. An account that another node
-/// has given up meanwhile, because it spent the same refresh token, comes back to life.
-async fn restore(app: &App, entry: &Entry) -> Result<bool, StoreError> {
+/// Stores the tokenset unless the account has a newer one. An account that another node has given up
+/// meanwhile, because it spent the same refresh token, comes back to life; of one that was removed, these
+/// are the tokens to revoke.
+async fn restore(app: &App, entry: &Entry, tells: bool) -> Result<bool, TokensetError> {
+    let Entry { tenant, account, .. } = entry;
     let mut tx = app.store.write().await?;
-    let found = connected_accounts::find(&mut tx, &entry.tenant, &entry.account).await?;
-    let restored = found.and_then(|found| {
-        let successor = entry.applied_to(found.account.clone())?;
-        Some((found.account, successor))
-    });
-    let Some((before, successor)) = restored else {
+    let Some(before) = connected_accounts::find(&mut tx, tenant, account).await? else {
+        let (version, sealed) = (entry.version, entry.sealed());
+        let is_revoked =
+            revocations::replace(&mut tx, tenant, account, version, &sealed, app.now()).await?;
+        tx.commit().await?;
+        return Ok(is_revoked);
+    };
+    let Some(successor) = successor(app, &mut tx, entry, &before).await? else {
         tx.rollback().await?;
         return Ok(false);
     };
-    let kept = connected_accounts::replace_tokenset(&mut tx, &entry.tenant, &successor).await?;
+    let kept = connected_accounts::replace_tokenset(&mut tx, tenant, &successor).await?;
     if kept {
-        refresh_leases::clear(&mut tx, &entry.tenant, &entry.account).await?;
-        let context = tenants::find(&mut tx, &entry.tenant).await?.and_then(Context::of_ourselves);
-        let kind = kind_of_success(&before, &successor.account);
-        if let (Some(context), Some(kind)) = (context, kind) {
+        refresh_leases::clear(&mut tx, tenant, account).await?;
+        let kind = kind_of_success(&before.account, &successor.account).filter(|_| tells);
+        if let Some(kind) = kind
+            && let Some(tenant) = tenants::find(&mut tx, tenant).await?
+            && let Some(context) = Context::of_ourselves(tenant)
+        {
             let (account, reason) = (&successor.account, Some("refreshed"));
             tell(app, &mut tx, &context, account, kind, reason, app.now()).await?;
         }
     }
     tx.commit().await?;
     Ok(kept)
+}
+
+/// What is to stand in the place of what stands there. Whoever connected the account anew meanwhile
+/// brought newer tokens; unless they brought no refresh token, and the one that was spent was kept.
+async fn successor(
+    app: &App,
+    tx: &mut WriteTx,
+    entry: &Entry,
+    before: &StoredAccount,
+) -> Result<Option<StoredAccount>, TokensetError> {
+    let journalled = entry.applied_to(before.account.clone());
+    let version = before.account.version + 1;
+    if version == entry.version {
+        return Ok(Some(journalled));
+    }
+    let Entry { tenant, sent: Some(sent), .. } = entry else { return Ok(None) };
+    let Some(share) = users::share(tx, tenant, &before.account.user_id).await? else {
+        return Ok(None);
+    };
+    let records = [&before.sealed_tokens, &journalled.sealed_tokens];
+    let keys = app.keys.for_records(tx, tenant, &records, app.now()).await?;
+    let current = tokensets::open(&keys, tenant, &share, before)?;
+    if refresh_token_hash(&current).as_ref() != Some(sent) {
+        return Ok(None);
+    }
+    let tokens = tokensets::open(&keys, tenant, &share, &journalled)?;
+    let account = ConnectedAccount { version, ..journalled.account };
+    let sealed_tokens = tokensets::seal(app, &keys, tenant, &share, &account, &tokens)?;
+    Ok(Some(StoredAccount { account, sealed_tokens }))
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

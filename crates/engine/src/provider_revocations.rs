@@ -1,6 +1,7 @@
 //! Ends grants at their providers whose accounts were removed here: at once, and again until the
 //! provider acknowledges it or there is no hope, which the audit log then tells with the reason.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,26 +9,29 @@ use connectors::{
     FaultCode, Reply, RequestBody, RevocableTokens, TokenFault, read_revocation_reply,
     revocation_request,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future, stream};
+use model::connection::Connection;
 use model::log_event::LogEventKind;
 use protocol::time::Timestamp;
 use serde_json::json;
 use store::revocations::{self, Revocation};
-use store::{StoreError, tenants};
+use store::{StoreError, connections, tenants};
 use tokio_util::sync::CancellationToken;
 use vault::back_off::BackOff;
+use vault::seal::OpenError;
 
 use crate::app::App;
 use crate::audit::{Event, chain};
 use crate::context::Context;
 use crate::jobs::goes_on;
+use crate::keys::KeyError;
 use crate::outbound::{CALL_TIMEOUT, OutboundError};
 use crate::provider_journey::{JourneyError, resolve_provider};
-use crate::tokensets;
+use crate::tokensets::{self, TokensetError};
 
 /// How often is looked for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How many are under way at once, of all connections.
+/// How many of one connection are under way at once. A provider that hangs keeps no other's waiting.
 const AT_ONCE: usize = 4;
 /// How many a round looks at.
 const LOOK_AT: i64 = 100;
@@ -56,20 +60,30 @@ pub async fn revoking(app: Arc<App>, stop: CancellationToken) {
 pub async fn revoke_due(app: &App, now: Timestamp) -> Result<usize, StoreError> {
     let due = revocations::due(&mut app.store.read().await?, now, LOOK_AT).await?;
     let count = due.len();
-    stream::iter(due)
-        .for_each_concurrent(AT_ONCE, |due| async move {
-            if let Err(error) = attempt(app, &due, now).await {
-                let account = &due.account_id;
-                tracing::warn!(%error, %account, "a grant could not be revoked");
-            }
-        })
-        .await;
+    let mut by_connection: HashMap<_, Vec<Revocation>> = HashMap::new();
+    for due in due {
+        let key = (due.tenant.clone(), due.connection_id.clone());
+        by_connection.entry(key).or_default().push(due);
+    }
+    let due = by_connection.into_values();
+    future::join_all(due.map(|due| revoke_of_connection(app, due))).await;
     if count > 0 {
         let mut tx = app.store.write().await?;
         revocations::forget_connections(&mut tx, now.saturating_sub(CONNECTION_KEPT)).await?;
         tx.commit().await?;
     }
     Ok(count)
+}
+
+async fn revoke_of_connection(app: &App, due: Vec<Revocation>) {
+    stream::iter(due)
+        .for_each_concurrent(AT_ONCE, |due| async move {
+            if let Err(error) = attempt(app, &due, app.now()).await {
+                let account = &due.account_id;
+                tracing::warn!(%error, %account, "a grant could not be revoked");
+            }
+        })
+        .await;
 }
 
 /// What came of an attempt.
@@ -96,8 +110,14 @@ async fn attempt(app: &App, due: &Revocation, now: Timestamp) -> Result<(), Stor
     let is_ours = revocations::claim(&mut tx, due, now.saturating_add(ATTEMPT)).await?;
     let tenant = tenants::find(&mut tx, &due.tenant).await?;
     tx.commit().await?;
-    let (true, Some(context)) = (is_ours, tenant.and_then(Context::of_ourselves)) else {
+    if !is_ours {
         return Ok(());
+    }
+    let Some(context) = tenant.and_then(Context::of_ourselves) else {
+        // Without an address the tenant is nobody's application at any provider.
+        let mut tx = app.store.write().await?;
+        revocations::end(&mut tx, due).await?;
+        return tx.commit().await;
     };
     let outcome = ask(app, &context, due, now).await?;
     let mut tx = app.store.write().await?;
@@ -146,14 +166,21 @@ async fn ask(
 ) -> Result<Outcome, StoreError> {
     let tenant = context.tenant_id();
     let mut read = app.store.read().await?;
-    // A provider ends every token that it gave this application for the person, not one of them.
-    if revocations::is_shared(&mut read, due).await? {
-        return Ok(Outcome::Shared);
-    }
     let found = revocations::connection_of(&mut read, tenant, &due.connection_id).await?;
     let Some(connection) = found else {
         return Ok(Outcome::Hopeless("the connection does not exist any more".to_owned()));
     };
+    // A provider ends every token that it gave this application for the person, not one of them.
+    for other in connections::list(&mut read, tenant).await? {
+        if is_same_application(&other.connection, &connection.connection)
+            && revocations::is_shared(&mut read, due, &other.connection.id).await?
+        {
+            return Ok(Outcome::Shared);
+        }
+    }
+    if revocations::is_awaited(&mut read, due).await? {
+        return Ok(Outcome::later("being_connected"));
+    }
     let tokens = match app.keys.for_records(&mut read, tenant, &[&due.sealed_tokens], now).await {
         Ok(keys) => tokensets::open_departed(&keys, due),
         Err(error) => Err(error.into()),
@@ -161,8 +188,9 @@ async fn ask(
     drop(read);
     let tokens = match tokens {
         Ok(tokens) => tokens,
-        Err(error) if error.is_passing() => return Ok(Outcome::later("database")),
-        Err(error) => return Ok(Outcome::Hopeless(chain(&error))),
+        Err(error) if opens_nowhere(&error) => return Ok(Outcome::Hopeless(chain(&error))),
+        // Another node may have the key that this one lacks.
+        Err(_) => return Ok(Outcome::later("keys")),
     };
     let provider = match resolve_provider(app, context, &connection, now).await {
         Ok(provider) => provider,
@@ -199,4 +227,26 @@ async fn ask(
             Outcome::Later { code, retry_after }
         }
     })
+}
+
+/// Whether two connections are one application at one provider.
+fn is_same_application(one: &Connection, other: &Connection) -> bool {
+    let is_same = |option| one.options.get(option) == other.options.get(option);
+    one.strategy == other.strategy
+        && ["client_id", "issuer", "discovery_url", "tokenURL"].into_iter().all(is_same)
+}
+
+/// Whether a record is lost for every node.
+fn opens_nowhere(error: &TokensetError) -> bool {
+    match error {
+        TokensetError::Content(_)
+        | TokensetError::Key(
+            KeyError::Erased { .. }
+            | KeyError::Open(OpenError::Malformed | OpenError::NotAuthentic),
+        ) => true,
+        TokensetError::Key(_)
+        | TokensetError::UserGone
+        | TokensetError::ConnectionGone
+        | TokensetError::LostRace => false,
+    }
 }

@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A tokenset that nobody used for so long is renewed when it is asked for.
 const IN_USE: Duration = Duration::from_hours(24);
 /// Tokens that end before the round after the next are due.
-const AHEAD: Duration = Duration::from_secs(60);
+const AHEAD: Duration = Duration::from_mins(1);
 /// How many renewals of one connection are under way at once. A provider that hangs keeps no other
 /// connection's waiting.
 const AT_ONCE: usize = 4;

@@ -58,14 +58,15 @@ async fn remove(
     let mut removed = 0;
     let mut tx = app.store.write().await?;
     for (tenant, stored) in found {
-        let context = tenants::find(&mut tx, &tenant).await?.and_then(Context::of_ourselves);
-        let Some(context) = context else { continue };
         let account = stored.account;
         let leaving = Leaving::Unchanged(&account);
-        if departures::leave(app, &mut tx, &context, leaving, reason, now).await? == 0 {
+        if departures::leave(app, &mut tx, &tenant, leaving, reason, now).await? == 0 {
             continue;
         }
         removed += 1;
+        let context = tenants::find(&mut tx, &tenant).await?.and_then(Context::of_ourselves);
+        // A tenant without an address has nobody who could read it.
+        let Some(context) = context else { continue };
         Event::new(LogEventKind::AccountDeleted, &context)
             .user_id(account.user_id.as_str())
             .describe(reason)

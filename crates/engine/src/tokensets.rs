@@ -10,7 +10,7 @@ use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::connected_accounts::{self, StoredAccount};
 use store::revocations::Revocation;
-use store::{StoreError, WriteTx, users};
+use store::{StoreError, WriteTx, connections, users};
 use vault::keyring::Purpose;
 use vault::refresh::{Lifetimes, access_expiry};
 use vault::seal::{Place, UserShare};
@@ -34,6 +34,9 @@ pub enum TokensetError {
     /// Its user is gone.
     #[error("the user does not exist any more")]
     UserGone,
+    /// Its connection is gone.
+    #[error("the connection does not exist any more")]
+    ConnectionGone,
     /// Somebody else wrote the tokenset meanwhile.
     #[error("the tokenset was changed by somebody else")]
     LostRace,
@@ -156,7 +159,10 @@ pub(crate) async fn store(
         let sealed_tokens = seal(app, &keys, tenant, &share, &account, &tokens)?;
         let stored = StoredAccount { account, sealed_tokens };
         let written = match &existing {
-            None => connected_accounts::insert(tx, tenant, &stored).await?,
+            None => {
+                stay(tx, tenant, user_id, &connection.id).await?;
+                connected_accounts::insert(tx, tenant, &stored).await?
+            }
             Some(_) => connected_accounts::replace_tokenset(tx, tenant, &stored).await?,
         };
         if written {
@@ -171,6 +177,21 @@ pub(crate) async fn store(
         }
     }
     Err(TokensetError::LostRace)
+}
+
+/// Keeps the user and the connection of a new account from being removed at the same time: what is
+/// removed with them has been looked for by then.
+async fn stay(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    user_id: &UserId,
+    connection_id: &ConnectionId,
+) -> Result<(), TokensetError> {
+    // In the order in which a connection and its users are removed.
+    let connection = connections::find_for_update(tx, tenant, connection_id).await?;
+    connection.ok_or(TokensetError::ConnectionGone)?;
+    let user = users::find_for_update(tx, tenant, user_id).await?;
+    user.map(drop).ok_or(TokensetError::UserGone)
 }
 
 /// Stores the tokens of a login, for connections whose older switch says so.

@@ -113,7 +113,7 @@ pub async fn delete(
         return Ok(false);
     };
     let leaving = Leaving::User(user_id);
-    let accounts = departures::leave(app, &mut tx, context, leaving, "user_deleted", now).await?;
+    let accounts = departures::leave(app, &mut tx, tenant, leaving, "user_deleted", now).await?;
     users::delete(&mut tx, tenant, user_id).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .user(&user)
@@ -142,7 +142,7 @@ pub async fn delete_tokenset(
     };
     let account = stored.account;
     let leaving = Leaving::Account(user_id, &account.id);
-    departures::leave(app, &mut tx, context, leaving, "tokenset_deleted", now).await?;
+    departures::leave(app, &mut tx, tenant, leaving, "tokenset_deleted", now).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .user_id(user_id.as_str())
         .describe("Delete a tokenset")

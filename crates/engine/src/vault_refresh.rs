@@ -122,6 +122,9 @@ async fn renew(
     now: Timestamp,
 ) -> Result<RefreshOutcome, TokensetError> {
     app.journal.replay(app).await?;
+    if app.journal.holds(context.tenant_id(), &account.id) {
+        return Ok(RefreshOutcome::passing("journalled"));
+    }
     let waiting_ends = tokio::time::Instant::now() + LEASE;
     let mut look_again = LOOK_AGAIN_FIRST;
     loop {

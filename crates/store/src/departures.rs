@@ -55,6 +55,8 @@ pub async fn mark(
             tx.execute(sql, vec![tenant.into(), mark.into(), user_id.into()]).await
         }
         Leaving::Connection(id) => {
+            // There may be very many.
+            tx.lift_limits().await?;
             let sql = "UPDATE connected_accounts SET leaving = $2, fence = fence + 1 \
                 WHERE tenant = $1 AND id IN ( \
                 SELECT id FROM connected_accounts WHERE tenant = $1 AND connection_id = $3 \

@@ -45,12 +45,15 @@ pub async fn list(q: &mut impl Query, tenant: &TenantId) -> Result<Vec<StoredStr
     q.rows(sql, vec![tenant.into()]).await?.iter().map(from_row).collect()
 }
 
-/// The streams of every tenant that are not paused and to which something is to be delivered.
+/// The streams of every tenant that are enabled and not paused and to which something is to be
+/// delivered.
 pub async fn due(q: &mut impl Query, now: Timestamp) -> Result<Vec<(TenantId, StoredStream)>> {
     let sql = "SELECT tenant, document, sealed_secret FROM event_streams \
         WHERE (paused_until IS NULL OR paused_until <= $1) AND EXISTS (SELECT 1 \
         FROM event_deliveries d WHERE d.tenant = event_streams.tenant \
-        AND d.stream_id = event_streams.id AND d.next_attempt_at <= $1)";
+        AND d.stream_id = event_streams.id AND d.next_attempt_at <= $1) AND EXISTS (SELECT 1 \
+        FROM event_subscriptions s WHERE s.tenant = event_streams.tenant \
+        AND s.stream_id = event_streams.id)";
     let rows = q.rows(sql, vec![now.into()]).await?;
     rows.iter().map(|row| Ok((row.id("tenant")?, from_row(row)?))).collect()
 }

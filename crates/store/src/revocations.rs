@@ -2,6 +2,7 @@
 
 use model::ids::{ConnectedAccountId, ConnectionId, ProviderSubject, TenantId, UserId};
 use protocol::time::Timestamp;
+use vault::keyring::KeyId;
 use vault::seal::{Sealed, UserShare};
 
 use crate::connections::{self, StoredConnection};
@@ -101,13 +102,50 @@ pub async fn supersede(
     Ok(tx.execute(sql, args).await? == 1)
 }
 
-/// Whether an account of the same person at the same provider is connected: its tokens may live by the
-/// same grant.
-pub async fn is_shared(q: &mut impl Query, due: &Revocation) -> Result<bool> {
+/// The same for tokens that come so late that only the revocation knows the account's user. Answers
+/// `false` if there is none, or it has newer ones.
+pub async fn replace(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    account_id: &ConnectedAccountId,
+    version: i64,
+    sealed_tokens: &Sealed,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE revocations SET version = $3, sealed_tokens = $4, next_attempt_at = $5 \
+        WHERE tenant = $1 AND account_id = $2 AND version < $3";
+    let args =
+        vec![tenant.into(), account_id.into(), version.into(), sealed_tokens.into(), now.into()];
+    Ok(tx.execute(sql, args).await? == 1)
+}
+
+/// Whether an account of the same person at the provider is connected by a connection: its tokens may
+/// live by the same grant.
+pub async fn is_shared(
+    q: &mut impl Query,
+    due: &Revocation,
+    connection_id: &ConnectionId,
+) -> Result<bool> {
     let sql = "SELECT id FROM connected_accounts \
         WHERE tenant = $1 AND connection_id = $2 AND subject = $3 LIMIT 1";
-    let args = vec![(&due.tenant).into(), (&due.connection_id).into(), (&due.subject).into()];
+    let args = vec![(&due.tenant).into(), connection_id.into(), (&due.subject).into()];
     Ok(q.row(sql, args).await?.is_some())
+}
+
+/// Whether the user is about to connect an account whose tokens wait for it: it may be the same one.
+pub async fn is_awaited(q: &mut impl Query, due: &Revocation) -> Result<bool> {
+    let sql = "SELECT id FROM connect_transactions \
+        WHERE tenant = $1 AND user_id = $2 AND account IS NOT NULL LIMIT 1";
+    Ok(q.row(sql, vec![(&due.tenant).into(), (&due.user_id).into()]).await?.is_some())
+}
+
+/// Whether anything that revoking takes names a tenant key. Key rotations leave it as it is.
+pub async fn names_key(q: &mut impl Query, tenant: &TenantId, key: &KeyId) -> Result<bool> {
+    let sql = "SELECT account_id AS id FROM revocations \
+        WHERE tenant = $1 AND substr(sealed_tokens, 3, 16) = $2 \
+        UNION ALL SELECT id FROM departed_connections \
+        WHERE tenant = $1 AND substr(sealed_secret, 3, 16) = $2 LIMIT 1";
+    Ok(q.row(sql, vec![tenant.into(), key.as_bytes().as_slice().into()]).await?.is_some())
 }
 
 /// Keeps a connection that is about to be removed for the revocations that need it.

@@ -18,16 +18,17 @@ use model::connected_account::ConnectedAccount;
 use model::ids::{ClientId, ConnectedAccountId, UserId};
 use model::log_event::LogEventKind;
 use protocol::oauth::authorize::{AuthorizeRequest, ReplyTo, ResponseMode, ResponseType};
+use protocol::oauth::pkce::CodeChallenge;
 use protocol::oauth::redirect_uri::RedirectUri;
 use protocol::oauth::scope::ScopeSet;
-use protocol::secret::{AuthSession, LoginState, Ticket};
+use protocol::secret::{AuthSession, CodeVerifier, LoginState, Ticket};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
 use store::connect_transactions::{self, ConnectTransaction};
 use store::connections::StoredConnection;
-use store::{StoreError, WriteTx, clients, connected_accounts, connections};
+use store::{StoreError, WriteTx, clients, connected_accounts, connections, users};
 use url::Url;
 use vault::keyring::Purpose;
 use vault::seal::{Place, Sealed};
@@ -49,6 +50,13 @@ const DONE_PATH: &str = "connected-accounts/reconnected";
 
 /// Told to the page where a journey ends whose account is not the one that it began for.
 pub const OTHER_ACCOUNT: &str = "other_account";
+
+/// The account that a transaction brings back, as it was when that began.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Reconnected {
+    id: ConnectedAccountId,
+    version: i64,
+}
 
 /// What stands in a link.
 #[derive(Serialize, Deserialize)]
@@ -173,8 +181,12 @@ async fn log_in(
         state: None,
         response_mode: ResponseMode::Query,
     };
+    let mut request = AuthorizeRequest::plain(reply_to, ResponseType::Code);
+    // Of a verifier that nobody keeps: the code that comes of this login is of no use to anybody.
+    let verifier: CodeVerifier = app.entropy.secret("");
+    request.code_challenge = Some(CodeChallenge::of(&verifier));
     let accepted = AcceptedRequest {
-        request: AuthorizeRequest::plain(reply_to, ResponseType::Code),
+        request,
         redirect_uri: RedirectUri::restored(back),
         hinted_user: Some(owner.clone()),
     };
@@ -200,7 +212,7 @@ fn begin(
         scopes: Some(account.scopes.clone()).filter(|scopes: &ScopeSet| !scopes.is_empty()),
         parameters: Vec::new(),
         jkt: None,
-        reconnects: Some(account.id.clone()),
+        reconnects: Some(Reconnected { id: account.id.clone(), version: account.version }),
     };
     let transaction = ConnectTransaction {
         id: app.entropy.uuid(),
@@ -250,19 +262,16 @@ pub(super) async fn finish(
     mut tx: WriteTx,
     context: &Context,
     transaction: &ConnectTransaction,
-    account_id: &ConnectedAccountId,
+    reconnected: &Reconnected,
     delivery: Delivery,
     now: Timestamp,
 ) -> Result<String, ConnectError> {
     let tenant = context.tenant_id();
     connect_transactions::delete(&mut tx, tenant, &transaction.id).await?;
-    let stored = connected_accounts::find(&mut tx, tenant, account_id).await?;
-    let subject = stored.map(|stored| stored.account.subject);
-    if subject.is_none_or(|subject| subject.as_str() != delivery.account.subject) {
-        let why = "the provider's account is not the one that was connected before";
+    if let Err((code, why)) = check(&mut tx, context, transaction, reconnected, &delivery).await? {
         connect_failed(context, transaction, why).write(app, &mut tx, context, now).await?;
         tx.commit().await?;
-        return Ok(done(context, Some(OTHER_ACCOUNT)));
+        return Ok(done(context, Some(code)));
     }
     let user_id = &transaction.user_id;
     let account = tokensets::store(app, &mut tx, context, user_id, delivery, now).await?;
@@ -278,4 +287,35 @@ pub(super) async fn finish(
         .await?;
     tx.commit().await?;
     Ok(done(context, None))
+}
+
+/// Whether what came is what was asked for, and may still come. Answers the page's code and the cause if
+/// not.
+async fn check(
+    tx: &mut WriteTx,
+    context: &Context,
+    transaction: &ConnectTransaction,
+    reconnected: &Reconnected,
+    delivery: &Delivery,
+) -> Result<Result<(), (&'static str, &'static str)>, ConnectError> {
+    let tenant = context.tenant_id();
+    let connection = connections::find(tx, tenant, &transaction.connection_id).await?;
+    if connection.is_none_or(|stored| !stored.connection.feeds_vault()) {
+        return Ok(Err(("access_denied", "the connection is not one of the vault any more")));
+    }
+    let standing = users::standing(tx, tenant, &transaction.user_id).await?;
+    if standing.is_none_or(|standing| standing.blocked) {
+        return Ok(Err(("access_denied", "the user is blocked or gone")));
+    }
+    let stored = connected_accounts::find(tx, tenant, &reconnected.id).await?;
+    Ok(match stored.map(|stored| stored.account) {
+        Some(account) if account.version != reconnected.version => {
+            Err(("server_error", "the account was connected or renewed meanwhile"))
+        }
+        Some(account) if account.subject.as_str() == delivery.account.subject => Ok(()),
+        Some(_) => {
+            Err((OTHER_ACCOUNT, "the provider's account is not the one that was connected before"))
+        }
+        None => Err(("server_error", "the account was removed meanwhile")),
+    })
 }

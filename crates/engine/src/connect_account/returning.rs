@@ -32,8 +32,8 @@ pub async fn returned(
     if delivery.connection.id != transaction.connection_id {
         return Err(ConnectError::Mismatch("connection"));
     }
-    if let Some(account_id) = &remembered.reconnects {
-        return reconnect::finish(app, tx, context, &transaction, account_id, delivery, now).await;
+    if let Some(reconnected) = &remembered.reconnects {
+        return reconnect::finish(app, tx, context, &transaction, reconnected, delivery, now).await;
     }
     let Delivery { connection: _, account, tokens } = delivery;
     let tenant = context.tenant_id();

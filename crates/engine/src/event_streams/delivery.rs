@@ -169,7 +169,7 @@ async fn deliver(app: &App, due: &Due, now: Timestamp) -> Result<usize, StoreErr
         .for_each_concurrent(AT_ONCE, |delivery| {
             let courier = &courier;
             async move {
-                if let Err(error) = courier.attempt(&delivery, now).await {
+                if let Err(error) = courier.attempt(&delivery, app.now()).await {
                     tracing::warn!(%error, event = %delivery.event.id, "an event was not delivered");
                 }
             }
@@ -201,10 +201,12 @@ impl Courier<'_> {
         let until = now.saturating_add(ATTEMPT);
         let is_ours =
             event_deliveries::claim(&mut tx, tenant, &stream.id, delivery, until, now).await?;
-        tx.commit().await?;
-        if !is_ours {
-            return Ok(());
+        let current = event_streams::find(&mut tx, tenant, &stream.id).await?;
+        // Whoever changed or disabled the stream since the round began is heard at once.
+        if !is_ours || current.is_none_or(|current| current.stream != **stream) {
+            return tx.rollback().await;
         }
+        tx.commit().await?;
         let outcome = self.send(&delivery.event, now).await;
         let (id, event) = (&stream.id, &delivery.event.id);
         let mut tx = app.store.write().await?;
@@ -216,8 +218,9 @@ impl Courier<'_> {
             Outcome::Gone => {
                 let fault = Some("http_410");
                 event_deliveries::note(&mut tx, tenant, id, event, fault, None).await?;
+                let found = event_streams::find_for_update(&mut tx, tenant, id).await?;
                 if let Some(mut stored) =
-                    event_streams::find_for_update(&mut tx, tenant, id).await?
+                    found.filter(|stored| stored.stream.destination == stream.destination)
                 {
                     stored.stream.status = StreamStatus::Disabled;
                     event_streams::update(&mut tx, tenant, &stored).await?;

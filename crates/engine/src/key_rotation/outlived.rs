@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::time::Timestamp;
 use serde_json::json;
 use store::keys::{self, WrappedKey};
-use store::{StoreError, resealing};
+use store::{StoreError, resealing, revocations};
 
 use super::{SEALING, note};
 use crate::app::App;
@@ -34,6 +34,7 @@ pub async fn remove_outlived_keys(app: &App, now: Timestamp) -> Result<usize, St
                 let is_over = now.since(successor.seals_from) > NAMED_AT_MOST;
                 if is_over
                     && !is_named(key)
+                    && !revocations::names_key(&mut tx, &tenant, &key.id).await?
                     && keys::remove_tenant_key(&mut tx, &tenant, &key.id).await?
                 {
                     removed

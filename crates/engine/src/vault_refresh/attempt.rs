@@ -197,11 +197,12 @@ impl Renewal<'_> {
         now: Timestamp,
     ) -> Result<(), TokensetError> {
         let app = self.attempt.app;
-        let successor = self.successor(&stored, &sent, now)?;
-        let written = self.write(stored, &sent, now).await;
+        let mut stored = stored;
+        let written = self.write(&mut stored, &sent, now).await;
         if written.is_err() {
             let tenant = self.attempt.context.tenant_id();
-            app.journal.write(Entry::of(tenant, &successor)).await;
+            let successor = self.successor(&stored, &sent, now)?;
+            app.journal.write(Entry::of(tenant, &successor, &sent)).await;
         }
         written
     }
@@ -222,20 +223,21 @@ impl Renewal<'_> {
     }
 
     /// Whoever connected the account anew meanwhile has the newer tokens, and they stay; unless that
-    /// brought no refresh token, and the one that we have just spent was kept.
+    /// brought no refresh token, and the one that we have just spent was kept. `stored` is what was last
+    /// seen of the row.
     async fn write(
         &self,
-        mut stored: StoredAccount,
+        stored: &mut StoredAccount,
         sent: &Tokens,
         now: Timestamp,
     ) -> Result<(), TokensetError> {
         let Attempt { app, context, lease, .. } = self.attempt;
         let tenant = context.tenant_id();
         loop {
-            let successor = self.successor(&stored, sent, now)?;
+            let successor = self.successor(stored, sent, now)?;
             let mut tx = app.store.write().await?;
             if refresh_leases::commit(&mut tx, tenant, lease, &successor).await? {
-                self.tell(&mut tx, &stored, &successor, now).await?;
+                self.tell(&mut tx, stored, &successor, now).await?;
                 tx.commit().await?;
                 return Ok(());
             }
@@ -267,7 +269,7 @@ impl Renewal<'_> {
                     return Ok(());
                 }
             }
-            stored = found;
+            *stored = found;
         }
     }
 

@@ -250,7 +250,7 @@ async fn whoever_leaves_with_a_connection_is_told_of_and_revoked() {
         assert_eq!(due.len(), 1);
         assert_eq!(due[0].account_id.as_str(), "cac_2");
         assert_eq!(due[0].share.as_bytes(), share(1).as_bytes());
-        assert!(!revocations::is_shared(&mut tx, &due[0]).await.unwrap());
+        assert!(!revocations::is_shared(&mut tx, &due[0], &con).await.unwrap());
 
         // One of several nodes takes it, and what was replaced meanwhile is not forgotten.
         assert!(revocations::claim(&mut tx, &due[0], at(30)).await.unwrap());

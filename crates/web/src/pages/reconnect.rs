@@ -9,7 +9,7 @@ use engine::connect_account::reconnect::{self, Following, OTHER_ACCOUNT};
 use protocol::secret::Ticket;
 
 use super::render;
-use super::views::ReconnectedPage;
+use super::views::{ContinuePage, Href, ReconnectedPage};
 use crate::forms;
 use crate::page::{After, Desk, redirect};
 use crate::page_error::PageError;
@@ -31,9 +31,16 @@ async fn go_on(desk: &Desk, visitor: &Visitor, query: Option<&str>) -> Result<Re
     if query.take("error").is_some() {
         return Err(PageError::reconnect_refused("access_denied"));
     }
+    let comes_from_login = query.take("code").is_some();
     let (app, context) = (&desk.app, desk.context());
     match reconnect::follow(app, context, visitor.known(), &ticket, desk.now()).await {
-        Ok(Following::Depart(url)) => redirect(After::Get, url.as_str()),
+        Ok(Following::Depart(url)) => match Href::parse(url.as_str()) {
+            Some(target) if comes_from_login => {
+                let page = ContinuePage { frame: desk.frame(&[]), target };
+                Ok(render::page(StatusCode::OK, &page))
+            }
+            Some(_) | None => redirect(After::Get, url.as_str()),
+        },
         Ok(Following::LogIn(state)) => redirect(After::Get, &with_state(LOGIN, &state)),
         Err(error) => Err(PageError::connecting(&error, "")),
     }

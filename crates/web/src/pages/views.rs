@@ -24,7 +24,7 @@ mod tests;
 mod urls;
 
 pub use assets::{ASSETS, Asset, asset};
-pub use connect::{ConnectStartPage, Party, Permission, ReconnectedPage};
+pub use connect::{ConnectStartPage, ContinuePage, Party, Permission, ReconnectedPage};
 pub use csp::{PageKind, csp_for};
 pub use error::{ConnectProblem, ErrorPage, ProviderProblem, Reference, RequestProblem};
 pub use frame::Frame;

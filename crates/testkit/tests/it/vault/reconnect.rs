@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::log_event::LogEventKind;
 use serde_json::json;
-use testkit::{Engine, Exchange, Login, Page, Persona, TestServer};
+use testkit::{Browser, Engine, Exchange, Login, Page, Persona, TestServer};
 
 use crate::scene::{LoggedIn, Scene};
 
@@ -17,6 +17,16 @@ impl Scene {
         assert_eq!(answer.member("error"), "federated_connection_refresh_token_flow_failed");
         answer.member("reconnect_uri")
     }
+}
+
+/// Logs in, and goes on by the page that leads to the provider.
+async fn through_the_login(browser: &Browser, page: Page, persona: &Persona) -> Page {
+    let page = browser.walk(page, persona).await;
+    assert_eq!(page.url.path(), "/connected-accounts/reconnect", "{page:?}");
+    let target = page.links().pop().unwrap();
+    assert!(page.answer.text().contains("http-equiv=\"refresh\""), "{page:?}");
+    let page = browser.open(target.as_str()).await;
+    browser.walk(page, persona).await
 }
 
 #[track_caller]
@@ -69,7 +79,7 @@ async fn the_link_leads_through_the_login() {
         let browser = scene.server.browser();
         let page = browser.open(&link).await;
         assert_eq!(page.url.path(), "/u/login");
-        is_done(&browser.walk(page, &scene.ada.persona).await);
+        is_done(&through_the_login(&browser, page, &scene.ada.persona).await);
         scene.is_intact().await;
     }
 }
@@ -103,7 +113,7 @@ async fn another_account_of_the_provider_is_not_taken_for_it() {
     let browser = scene.server.browser();
     let grace = Persona { provider_user: "grace".to_owned(), ..scene.ada.persona.clone() };
     let page = browser.open(&link).await;
-    let page = browser.walk(page, &grace).await;
+    let page = through_the_login(&browser, page, &grace).await;
     assert_eq!((page.answer.status, page.url.path()), (400, "/connected-accounts/reconnected"));
     assert_eq!(scene.ada.accounts().await.len(), 1);
     assert_eq!(scene.ada.exchange_calendar().await.status, 401);

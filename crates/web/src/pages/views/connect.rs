@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::urls::ImageUrl;
+use super::urls::{Href, ImageUrl};
 use super::{Frame, PageKind, View};
 
 /// "Connect your … account to …".
@@ -26,6 +26,29 @@ pub struct ConnectStartPage<'a> {
     pub ticket: &'a str,
     /// See [`PageKind::Confirmation`].
     pub leads_to: &'a [&'a str],
+}
+
+/// Leads on to a provider after a form of ours was posted: a redirect would be held against the form's
+/// policy, which cannot name every host that a provider moves through.
+#[derive(Template)]
+#[template(path = "continue.html")]
+pub struct ContinuePage<'a> {
+    /// Language and tenant.
+    pub frame: Frame<'a>,
+    /// Where to.
+    pub target: Href,
+}
+
+impl ContinuePage<'_> {
+    fn title(&self) -> String {
+        self.frame.title(&self.frame.messages.common.r#continue, false)
+    }
+}
+
+impl View for ContinuePage<'_> {
+    fn kind(&self) -> PageKind<'_> {
+        PageKind::Message
+    }
 }
 
 /// "Your account is connected again": where a reconnect ends, because no application waits.
