@@ -160,7 +160,7 @@ pub(crate) async fn store(
         let stored = StoredAccount { account, sealed_tokens };
         let written = match &existing {
             None => {
-                stay(tx, tenant, user_id, &connection.id).await?;
+                Box::pin(stay(tx, tenant, user_id, &connection.id)).await?;
                 connected_accounts::insert(tx, tenant, &stored).await?
             }
             Some(_) => connected_accounts::replace_tokenset(tx, tenant, &stored).await?,

@@ -33,7 +33,8 @@ pub async fn returned(
         return Err(ConnectError::Mismatch("connection"));
     }
     if let Some(reconnected) = &remembered.reconnects {
-        return reconnect::finish(app, tx, context, &transaction, reconnected, delivery, now).await;
+        let finish = reconnect::finish(app, tx, context, &transaction, reconnected, delivery, now);
+        return Box::pin(finish).await;
     }
     let Delivery { connection: _, account, tokens } = delivery;
     let tenant = context.tenant_id();

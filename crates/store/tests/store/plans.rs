@@ -11,7 +11,7 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 34] = [
+const WALKS: [&str; 36] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
@@ -45,6 +45,7 @@ const WALKS: [&str; 34] = [
     "resealing connected_accounts",
     "resealing connections",
     "resealing event_streams",
+    "resealing records",
     "resealing signing_keys",
     "resealing tenant_keys",
     "resealing tenants",
@@ -52,6 +53,8 @@ const WALKS: [&str; 34] = [
     "keys tenants",
     // A rehearsal means every account of its tenant.
     "access_expiry connected_accounts",
+    // A rotation of keys, among what is to be revoked.
+    "revocations revocations",
     // Rare: a connection is removed.
     "revocations departed_connections",
     "sessions sessions",

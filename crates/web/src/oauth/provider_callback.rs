@@ -71,7 +71,7 @@ async fn returned(
     match arrival.purpose.clone() {
         JourneyPurpose::Login { login } => {
             let visitor = visitor.known();
-            provider_login::returned(app, context, visitor, &login, arrival, now)
+            Box::pin(provider_login::returned(app, context, visitor, &login, arrival, now))
                 .await
                 .map(|completed| Ended::LoggedIn(Box::new(completed)))
                 .map_err(|error| login_error(&error))
