@@ -48,7 +48,7 @@ export async function start(redirectUri) {
       revocation_endpoint: `${issuer}/revoke_token/`,
     },
     counts: async () => (await control("counts")).json(),
-    accessTokensLast: (seconds) => control("lifetime", seconds),
+    accessTokensLast: async (seconds) => (await control("lifetime", seconds)).json(),
     withdraw: (username) => control("withdraw", username),
 
     async allow(page, username) {

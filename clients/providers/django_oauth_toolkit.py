@@ -129,10 +129,10 @@ class Validator(OAuth2Validator):
 
 @csrf_exempt
 def lifetime(request):
-    """Access tokens last so many seconds, from the next one on."""
+    """Access tokens last so many seconds, from the next one on. Answers what was counted before."""
     global access_token_lifetime
     access_token_lifetime = json.loads(request.body)
-    return HttpResponse(status=204)
+    return JsonResponse(counts)
 
 
 @csrf_exempt

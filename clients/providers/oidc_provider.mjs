@@ -68,8 +68,10 @@ export async function start(redirectUri) {
       token_endpoint_auth_method: "client_secret_basic",
     },
     counts: async () => ({ ...counts }),
+    /** From the next one on. Returns what was counted before. */
     accessTokensLast: async (seconds) => {
       lifetime = seconds;
+      return { ...counts };
     },
 
     /** As if the person had taken back what they allowed. */

@@ -126,6 +126,7 @@ async function keep(t, page, connection, provider) {
     assert.equal(body.error, "federated_connection_refresh_token_flow_failed");
     assert.equal((await healthOf(app)).status, "needs_reconnect");
 
+    await provider.accessTokensLast(SHORT_SECONDS);
     await page.goto(body.reconnect_uri);
     await consent();
     await page.waitForURL((url) => url.href.startsWith(dev.issuer));
@@ -134,10 +135,11 @@ async function keep(t, page, connection, provider) {
   });
 
   await t.test(`${AT_ONCE} exchanges at once of a token that ended are one refresh`, async () => {
+    await provider.accessTokensLast(1);
     const last = await token();
-    await provider.accessTokensLast(LONG_SECONDS);
+    // From here on one refresh is enough, whoever comes first: a caller, or the vault by itself.
+    const before = await provider.accessTokensLast(LONG_SECONDS);
     await isOver(last);
-    const before = await provider.counts();
     const answers = await Promise.all(Array.from({ length: AT_ONCE }, token));
     assert.equal(new Set(answers).size, 1);
     assert.equal((await shownBy(answers[0])).status, 200);
