@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::audit::{Event, chain};
 use crate::context::Context;
-use crate::outbound::{CALL_TIMEOUT, OutboundError};
+use crate::outbound::CALL_TIMEOUT;
 use crate::provider_journey::{JourneyError, resolve_provider};
 use crate::tokensets;
 
@@ -183,10 +183,7 @@ async fn ask(
     };
     let answer = match app.outbound.send(request.map(RequestBody::into_bytes)).await {
         Ok(answer) => answer,
-        Err(OutboundError::Forbidden) => return Ok(Outcome::later("address_not_allowed")),
-        Err(OutboundError::TimedOut) => return Ok(Outcome::later("timeout")),
-        Err(OutboundError::Unreachable) => return Ok(Outcome::later("unreachable")),
-        Err(OutboundError::TooLong) => return Ok(Outcome::later("reply_too_large")),
+        Err(error) => return Ok(Outcome::later(error.code())),
     };
     let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
     Ok(match read_revocation_reply(&provider, &reply) {

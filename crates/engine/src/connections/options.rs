@@ -10,7 +10,7 @@ use url::Url;
 use crate::app::App;
 use crate::connection_secret::CLIENT_SECRET;
 use crate::invalid::Invalid;
-use crate::outbound::{Outbound, OutboundError};
+use crate::outbound::{Outbound, OutboundError, Rule};
 
 /// The option that keeps the provider's own description of itself.
 const METADATA: &str = "oidc_metadata";
@@ -56,6 +56,7 @@ pub(super) async fn complete(
     if discovers && !is_described {
         let url = Provider::discovery_url(&options).map_err(|error| invalid(&error))?;
         if let Some(url) = url {
+            app.outbound.check(&url).map_err(|rule| forbidden("the discovery document", rule))?;
             let issuer = options.get("issuer").and_then(Value::as_str);
             let document = discover(&app.outbound, &url, issuer).await?;
             options.insert(METADATA.to_owned(), document);
@@ -97,17 +98,23 @@ fn check_provider(app: &App, name: &str, options: &Map<String, Value>) -> Result
     };
     let endpoints = &provider.endpoints;
     let called = [
-        Some(&endpoints.token),
-        endpoints.userinfo.as_ref(),
-        endpoints.emails.as_ref(),
-        endpoints.revocation.as_ref(),
-        endpoints.jwks.as_ref(),
+        ("the token endpoint", Some(&endpoints.token)),
+        ("the userinfo endpoint", endpoints.userinfo.as_ref()),
+        ("the endpoint of e-mail addresses", endpoints.emails.as_ref()),
+        ("the revocation endpoint", endpoints.revocation.as_ref()),
+        ("the key set", endpoints.jwks.as_ref()),
     ];
     // What leads to an inner address is told now; each call is checked again when it is made.
-    match called.into_iter().flatten().find(|called| app.outbound.check(called.url()).is_err()) {
-        None => Ok(()),
-        Some(_) => Err(Invalid::new("options", "an endpoint has an address that is not allowed")),
+    for (what, endpoint) in called {
+        let Some(endpoint) = endpoint else { continue };
+        app.outbound.check(endpoint.url()).map_err(|rule| forbidden(what, rule))?;
     }
+    Ok(())
+}
+
+/// Names the rule: it says nothing of what is at the address, which was not called.
+fn forbidden(what: &str, rule: Rule) -> Invalid {
+    Invalid::new("options", format!("{what}: {rule}"))
 }
 
 fn invalid(error: &OptionsError) -> Invalid {

@@ -155,7 +155,7 @@ mod tests {
             let KekError::Transit { source: TransitFault::Outbound(source), .. } = refused else {
                 panic!("{url}: {refused}")
             };
-            assert!(matches!(source, OutboundError::Forbidden), "{url}");
+            assert!(matches!(source, OutboundError::Forbidden(_)), "{url}");
         }
         fs::remove_file(&folder).unwrap();
     }
