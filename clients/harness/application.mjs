@@ -19,7 +19,7 @@ export async function startApplication() {
  * Authorization code with PKCE (RFC 6749 §4.1, RFC 7636): where to send the browser, and what to
  * make of where it comes back.
  */
-export function beginLogin({ issuer, clientId, callback }) {
+export function beginLogin({ issuer, clientId, callback, scope = "openid email" }) {
   const verifier = randomBytes(32).toString("base64url");
   const state = randomBytes(16).toString("base64url");
   const url = new URL("authorize", issuer);
@@ -27,7 +27,7 @@ export function beginLogin({ issuer, clientId, callback }) {
     response_type: "code",
     client_id: clientId,
     redirect_uri: callback,
-    scope: "openid email",
+    scope,
     state,
     code_challenge: createHash("sha256").update(verifier).digest("base64url"),
     code_challenge_method: "S256",

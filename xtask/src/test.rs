@@ -55,8 +55,12 @@ const IN_ORDER: [Step; 8] = [
 ];
 
 /// What the browser tests run, each with Debian's package.
-const BROWSER_PROGRAMS: [(&str, &str); 3] =
-    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium")];
+const BROWSER_PROGRAMS: [(&str, &str); 4] =
+    [("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("python3", "python3-venv")];
+
+/// The Python packages of the tests, below the folder `clients`.
+const VIRTUAL_ENVIRONMENT: &str = ".venv";
+const REQUIREMENTS: &str = "providers/requirements.txt";
 
 /// Runs the steps and ends with a line that counts them.
 pub(crate) fn run(root: &Path, options: Options) -> ExitCode {
@@ -178,13 +182,18 @@ fn browser(root: &Path, options: Options) -> Result<Outcome, String> {
     cargo(root, &["build", "--workspace", "--bin", "strongroom", "--locked"])?;
     let server = target_folder()?.join("debug").join("strongroom");
     let clients = root.join("clients");
-    let npm = |arguments: &[&str]| {
-        let mut command = Command::new("npm");
+    let run = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
         command.current_dir(&clients).env("STRONGROOM_BIN", &server).args(arguments);
         programs::run(&mut command)
     };
-    npm(&["ci", "--engine-strict", "--no-audit", "--no-fund"])?;
-    npm(&["test"])?;
+    let npm = Path::new("npm");
+    run(npm, &["ci", "--engine-strict", "--no-audit", "--no-fund"])?;
+    run(Path::new("python3"), &["-m", "venv", VIRTUAL_ENVIRONMENT])?;
+    let python = clients.join(VIRTUAL_ENVIRONMENT).join("bin").join("python");
+    let install = ["-m", "pip", "install", "--quiet", "--no-deps", "--requirement", REQUIREMENTS];
+    run(&python, &install)?;
+    run(npm, &["test"])?;
     Ok(Outcome::Passed)
 }
 

@@ -50,7 +50,7 @@ pub enum ConnectionError {
     #[error("the client {0} does not exist")]
     UnknownClient(ClientId),
     /// The provider does not describe itself where it should.
-    #[error("discovery failed: {0}")]
+    #[error("discovery failed")]
     Discovery(#[from] DiscoveryError),
     /// A script cannot be checked at present.
     #[error("the script cannot be checked: {0}")]

@@ -5,7 +5,7 @@
 //! and size are bounded.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +13,12 @@ use futures_util::StreamExt;
 use http::{HeaderMap, Request, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
+
+mod reach;
+
+pub use self::reach::{Reach, Rule};
 
 /// A call with its answer takes no longer.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,20 +26,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An answer is no longer, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
-/// Where calls may lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// To public addresses, over TLS.
-    Public,
-    /// Also to this machine, in clear: for development.
-    PublicAndLoopback,
-}
-
 /// The guarded client.
 #[derive(Clone, Debug)]
 pub struct Outbound {
     client: reqwest::Client,
-    reach: Reach,
+    reach: Arc<Reach>,
 }
 
 /// An answer, whole. It may hold tokens, so it is wiped when dropped and does not print.
@@ -58,8 +53,8 @@ impl fmt::Debug for Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     /// The target is not one that calls may lead to.
-    #[error("the address is not allowed")]
-    Forbidden,
+    #[error(transparent)]
+    Forbidden(#[from] Rule),
     /// Nobody answered in time.
     #[error("no answer in time")]
     TimedOut,
@@ -69,6 +64,26 @@ pub enum OutboundError {
     /// The answer is longer than we read.
     #[error("the answer is too long")]
     TooLong,
+}
+
+impl OutboundError {
+    /// The word for it in the audit log and in an account's health.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Forbidden(rule) => rule.as_str(),
+            Self::TimedOut => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::TooLong => "reply_too_large",
+        }
+    }
+
+    /// Whether the other side may have had the request.
+    pub fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Forbidden(_) => false,
+            Self::TimedOut | Self::Unreachable | Self::TooLong => true,
+        }
+    }
 }
 
 impl Outbound {
@@ -85,28 +100,32 @@ impl Outbound {
     /// # Errors
     /// If the TLS library refuses its configuration.
     pub fn within(reach: Reach, call_timeout: Duration) -> Result<Self, reqwest::Error> {
+        Self::asking(Arc::new(SystemNames), reach, call_timeout)
+    }
+
+    fn asking(
+        names: Arc<dyn Resolve>,
+        reach: Reach,
+        call_timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let reach = Arc::new(reach);
         #[expect(clippy::disallowed_methods, reason = "this is the guarded client")]
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT.min(call_timeout))
             .timeout(call_timeout)
-            .dns_resolver(Arc::new(CheckedResolver { reach }))
+            .dns_resolver(Arc::new(CheckedNames { names, reach: Arc::clone(&reach) }))
             .user_agent(concat!("strongroom/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .build()?;
         Ok(Self { client, reach })
     }
 
-    /// Where calls may lead.
-    pub fn reach(&self) -> Reach {
-        self.reach
-    }
-
     /// Sends a request and reads the whole answer.
     pub async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, OutboundError> {
-        let url = Url::parse(&request.uri().to_string()).or(Err(OutboundError::Forbidden))?;
+        let url = Url::parse(&request.uri().to_string()).or(Err(Rule::NotAUrl))?;
         self.check(&url)?;
-        let request = reqwest::Request::try_from(request).or(Err(OutboundError::Forbidden))?;
+        let request = reqwest::Request::try_from(request).or(Err(Rule::NotAUrl))?;
         let answer = self.client.execute(request).await.map_err(|error| cause(&error))?;
         let status = answer.status();
         let headers = answer.headers().clone();
@@ -123,194 +142,126 @@ impl Outbound {
     }
 
     /// Whether a URL may be called, as far as can be said before its name is resolved.
-    pub fn check(&self, url: &Url) -> Result<(), OutboundError> {
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(OutboundError::Forbidden);
-        }
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            // A name with a closing dot is the same name to a resolver and another to a list.
-            Some(Host::Domain(name)) if name.ends_with('.') => {
-                return Err(OutboundError::Forbidden);
-            }
-            Some(Host::Domain(_)) => None,
-            None => return Err(OutboundError::Forbidden),
-        };
-        let is_local = match address {
-            Some(address) => address.is_loopback(),
-            None => url.host_str() == Some("localhost"),
-        };
-        let scheme_allowed = match url.scheme() {
-            "https" => true,
-            "http" => self.reach == Reach::PublicAndLoopback && is_local,
-            _ => false,
-        };
-        let address_allowed = address.is_none_or(|address| is_allowed(address, self.reach));
-        if scheme_allowed && address_allowed { Ok(()) } else { Err(OutboundError::Forbidden) }
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn check(&self, url: &Url) -> Result<(), Rule> {
+        self.reach.admits_url(url)
     }
 }
 
 fn cause(error: &reqwest::Error) -> OutboundError {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
-        if cause.is::<NoAllowedAddress>() {
-            return OutboundError::Forbidden;
+        if let Some(rule) = cause.downcast_ref::<Rule>() {
+            return OutboundError::Forbidden(*rule);
         }
         source = cause.source();
     }
     if error.is_timeout() { OutboundError::TimedOut } else { OutboundError::Unreachable }
 }
 
-/// Resolves names and lets through allowed addresses only.
-struct CheckedResolver {
-    reach: Reach,
-}
+/// The names of this machine's resolver.
+struct SystemNames;
 
-#[derive(Debug, thiserror::Error)]
-#[error("the name leads to no allowed address")]
-struct NoAllowedAddress;
-
-impl Resolve for CheckedResolver {
+impl Resolve for SystemNames {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.reach;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> =
-                found.filter(|address| is_allowed(address.ip(), reach)).collect();
-            if allowed.is_empty() {
-                return Err(NoAllowedAddress.into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
         })
     }
 }
 
-/// Whether an address is on the public internet, or on this machine where that is allowed. Every
-/// address that embeds an IPv4 address is judged by that.
-fn is_allowed(address: IpAddr, reach: Reach) -> bool {
-    if address.is_loopback() {
-        return reach == Reach::PublicAndLoopback;
-    }
-    match address {
-        IpAddr::V4(address) => is_public_v4(address.octets()),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
+/// Resolves names and lets through allowed addresses only.
+struct CheckedNames {
+    names: Arc<dyn Resolve>,
+    reach: Arc<Reach>,
 }
 
-/// The special-purpose ranges of IANA's registry (RFC 6890 and its successors).
-fn is_public_v4(octets: [u8; 4]) -> bool {
-    !matches!(
-        octets,
-        [0 | 10 | 127 | 224..=255, ..]
-            | [100, 64..=127, ..]
-            | [169, 254, ..]
-            | [172, 16..=31, ..]
-            | [192, 0, 0 | 2, _]
-            | [192, 88, 99, _]
-            | [192, 168, ..]
-            | [198, 18 | 19, ..]
-            | [198, 51, 100, _]
-            | [203, 0, 113, _]
-    )
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let last_v4 = || {
-        let [high, low] = [segments[6].to_be_bytes(), segments[7].to_be_bytes()];
-        [high[0], high[1], low[0], low[1]]
-    };
-    match segments {
-        // IPv4-mapped, IPv4-compatible and NAT64.
-        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => is_public_v4(last_v4()),
-        // 6to4 carries the IPv4 address behind its prefix.
-        [0x2002, high, low, ..] => {
-            let [high, low] = [high.to_be_bytes(), low.to_be_bytes()];
-            is_public_v4([high[0], high[1], low[0], low[1]])
-        }
-        // Teredo, benchmarking, documentation.
-        [0x2001, 0 | 2 | 0xdb8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
-        // Global unicast is 2000::/3; everything else is special.
-        [first, ..] => first & 0xe000 == 0x2000,
+impl Resolve for CheckedNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (found, reach) = (self.names.resolve(name), Arc::clone(&self.reach));
+        Box::pin(async move {
+            let (mut allowed, mut broken) = (Vec::<SocketAddr>::new(), None);
+            for address in found.await? {
+                match reach.admits(address.ip()) {
+                    Ok(()) => allowed.push(address),
+                    Err(rule) => broken = Some(rule),
+                }
+            }
+            match broken {
+                Some(rule) if allowed.is_empty() => Err(rule.into()),
+                Some(_) | None => Ok(Box::new(allowed.into_iter()) as Addrs),
+            }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::VecDeque;
+    use std::net::IpAddr;
+    use std::sync::Mutex;
 
-    /// A128: every form in which a URL can name an inner address.
-    #[test]
-    fn a128_inner_addresses_are_refused_in_every_form() {
-        let outbound = Outbound::new(Reach::Public).unwrap();
-        for host in [
-            "127.0.0.1",
-            "127.1",
-            "2130706433",
-            "0x7f000001",
-            "0177.0.0.1",
-            "0.0.0.0",
-            "10.0.0.1",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "198.18.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "[::1]",
-            "[::]",
-            "[::ffff:127.0.0.1]",
-            "[::ffff:10.0.0.1]",
-            "[::127.0.0.1]",
-            "[64:ff9b::7f00:1]",
-            "[64:ff9b::a9fe:a9fe]",
-            "[2002:7f00:1::]",
-            "[2002:a9fe:a9fe::]",
-            "[fe80::1]",
-            "[fc00::1]",
-            "[fd00:ec2::254]",
-            "[ff02::1]",
-            "[2001:db8::1]",
-            "[2001::1]",
-            "localhost.",
-            "user@example.com",
-            "user:pw@example.com",
-        ] {
-            let url = Url::parse(&format!("https://{host}/token")).unwrap();
-            assert!(outbound.check(&url).is_err(), "{host}");
-        }
-        for url in ["http://example.com/", "ftp://example.com/", "file:///etc/passwd", "data:x,y"] {
-            assert!(outbound.check(&Url::parse(url).unwrap()).is_err(), "{url}");
-        }
-        for url in ["https://example.com/", "https://93.184.216.34/", "https://[2606:4700::1]/"] {
-            assert!(outbound.check(&Url::parse(url).unwrap()).is_ok(), "{url}");
-        }
-    }
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
 
     /// A128: a name that resolves inside is refused at the connection, after the check of the URL.
     #[tokio::test]
     async fn a128_a_name_that_leads_inside_is_refused() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let outbound = Outbound::new(Reach::Public).unwrap();
         let uri = format!("https://localhost:{port}/");
         let request = Request::get(uri).body(Vec::new()).unwrap();
-        assert!(matches!(outbound.send(request).await, Err(OutboundError::Forbidden)));
+        let refused = outbound.send(request).await.unwrap_err();
+        assert!(matches!(refused, OutboundError::Forbidden(Rule::LoopbackAddress)), "{refused}");
     }
 
-    #[test]
-    fn loopback_is_for_development_and_clear_text_for_loopback() {
-        let outbound = Outbound::new(Reach::PublicAndLoopback).unwrap();
-        for (url, allowed) in [
-            ("http://localhost:4001/token", true),
-            ("http://127.0.0.1:4001/token", true),
-            ("http://[::1]:4001/token", true),
-            ("http://example.com/token", false),
-            ("https://10.0.0.1/token", false),
-        ] {
-            assert_eq!(outbound.check(&Url::parse(url).unwrap()).is_ok(), allowed, "{url}");
+    /// What a name resolves to, from one time to the next.
+    struct ChangingNames(Mutex<VecDeque<Vec<IpAddr>>>);
+
+    impl Resolve for ChangingNames {
+        fn resolve(&self, _: Name) -> Resolving {
+            let found = self.0.lock().unwrap().pop_front().unwrap();
+            let found = found.into_iter().map(|address| SocketAddr::new(address, 0));
+            Box::pin(async move { Ok(Box::new(found) as Addrs) })
         }
+    }
+
+    /// A128, DNS rebinding: the addresses of each connection are those that were checked for it. Here
+    /// this machine is outside, and a private network inside.
+    #[tokio::test]
+    async fn a128_a_name_that_turns_inside_is_refused_from_then_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answering = tokio::spawn(async move {
+            let mut answered = 0;
+            while let Ok((mut caller, _)) = listener.accept().await {
+                assert!(caller.read(&mut [0; 4096]).await.unwrap() > 0);
+                let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                caller.write_all(answer).await.unwrap();
+                answered += 1;
+                if answered == 2 {
+                    break;
+                }
+            }
+        });
+        let (outside, inside) = ([127, 0, 0, 1].into(), [10, 0, 0, 1].into());
+        let turns = [vec![outside], vec![inside], vec![inside, outside]];
+        let names = Arc::new(ChangingNames(Mutex::new(turns.into())));
+        let outbound =
+            Outbound::asking(names, Reach::PublicAndLoopback, Duration::from_secs(5)).unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let uri = format!("http://localhost:{port}/");
+            let answer = outbound.send(Request::get(uri).body(Vec::new()).unwrap()).await;
+            seen.push(answer.map_or_else(|error| error.code(), |_| "answered"));
+        }
+        assert_eq!(seen, ["answered", "private_address", "answered"]);
+        answering.await.unwrap();
     }
 }

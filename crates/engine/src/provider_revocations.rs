@@ -25,7 +25,7 @@ use crate::audit::{Event, chain};
 use crate::context::Context;
 use crate::jobs::goes_on;
 use crate::keys::KeyError;
-use crate::outbound::{CALL_TIMEOUT, OutboundError};
+use crate::outbound::CALL_TIMEOUT;
 use crate::provider_journey::{JourneyError, resolve_provider};
 use crate::tokensets::{self, TokensetError};
 
@@ -210,10 +210,7 @@ async fn ask(
     };
     let answer = match app.outbound.send(request.map(RequestBody::into_bytes)).await {
         Ok(answer) => answer,
-        Err(OutboundError::Forbidden) => return Ok(Outcome::later("address_not_allowed")),
-        Err(OutboundError::TimedOut) => return Ok(Outcome::later("timeout")),
-        Err(OutboundError::Unreachable) => return Ok(Outcome::later("unreachable")),
-        Err(OutboundError::TooLong) => return Ok(Outcome::later("reply_too_large")),
+        Err(error) => return Ok(Outcome::later(error.code())),
     };
     let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
     Ok(match read_revocation_reply(&provider, &reply) {

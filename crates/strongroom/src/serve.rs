@@ -11,6 +11,7 @@ use clap::Args;
 use engine::clock::{Clock, SystemClock};
 use engine::entropy::OsEntropy;
 use engine::outbound::Reach;
+use ipnet::IpNet;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::Database;
@@ -49,6 +50,9 @@ pub(crate) struct Options {
     /// Let connections lead to providers on this machine, for tests
     #[arg(long)]
     allow_loopback_providers: bool,
+    /// Let connections and event streams lead into this network too, over TLS; may be repeated
+    #[arg(long, value_name = "CIDR", conflicts_with = "allow_loopback_providers")]
+    allow_private_network: Vec<IpNet>,
 }
 
 /// Where the data is and what opens it.
@@ -117,8 +121,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let catalogue = options.providers.catalogue()?;
     let listener = listeners::on(options.listen, "--listen").await?;
     let (database, keks) = options.storage.open_populated().await?;
-    let reach =
-        if options.allow_loopback_providers { Reach::PublicAndLoopback } else { Reach::Public };
+    let reach = match options.allow_private_network {
+        networks if !networks.is_empty() => Reach::PublicAnd(networks),
+        _ if options.allow_loopback_providers => Reach::PublicAndLoopback,
+        _ => Reach::Public,
+    };
     let journal = options.storage.journal();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let app = wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await?;

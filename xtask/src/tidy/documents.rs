@@ -9,7 +9,7 @@ pub(super) const PROMISING: &[&str] =
     &["ARCHITECTURE.md", "CONTRIBUTING.md", "DIVERGENCES.md", "README.md", "SECURITY.md"];
 
 /// Made by running things, so absent from a fresh clone.
-const MADE_LATER: &[&str] = &[".strongroom", "node_modules", "target"];
+const MADE_LATER: &[&str] = &[".strongroom", ".venv", "node_modules", "target"];
 
 /// Checks one document against every file and folder of the tree.
 pub(super) fn check(path: &str, text: &str, tree: &BTreeSet<String>) -> Vec<Finding> {

@@ -15,7 +15,7 @@ mod manifest;
 mod source;
 
 /// Folders that hold nothing of ours.
-const NOT_OURS: &[&str] = &[".git", ".strongroom", "node_modules", "target"];
+const NOT_OURS: &[&str] = &[".git", ".strongroom", ".venv", "node_modules", "target"];
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

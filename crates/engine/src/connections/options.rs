@@ -1,7 +1,7 @@
 //! The options of a connection: checked and completed.
 
 use actions::ActionError;
-use connectors::{Endpoint, MetadataError, OptionsError, Provider, Reply, read_metadata};
+use connectors::{MetadataError, OptionsError, Provider, Reply, read_metadata};
 use http::{Request, header};
 use model::connection::{Connection, Strategy};
 use protocol::secret::ClientSecret;
@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::connection_secret::CLIENT_SECRET;
 use crate::context::Context;
 use crate::invalid::Invalid;
-use crate::outbound::{Outbound, OutboundError};
+use crate::outbound::{Outbound, OutboundError, Rule};
 
 /// The option that keeps the provider's own description of itself.
 const METADATA: &str = "oidc_metadata";
@@ -61,6 +61,7 @@ pub(super) async fn complete(
     if discovers && !is_described {
         let url = Provider::discovery_url(&options).map_err(|error| invalid(&error))?;
         if let Some(url) = url {
+            app.outbound.check(&url).map_err(|rule| forbidden("the discovery document", rule))?;
             let issuer = options.get("issuer").and_then(Value::as_str);
             let document = discover(&app.outbound, &url, issuer).await?;
             options.insert(METADATA.to_owned(), document);
@@ -120,19 +121,23 @@ fn check_provider(
     };
     let endpoints = &provider.endpoints;
     let called = [
-        Some(&endpoints.token),
-        endpoints.userinfo.as_ref(),
-        endpoints.emails.as_ref(),
-        endpoints.revocation.as_ref(),
-        endpoints.jwks.as_ref(),
+        ("the token endpoint", Some(&endpoints.token)),
+        ("the userinfo endpoint", endpoints.userinfo.as_ref()),
+        ("the endpoint of e-mail addresses", endpoints.emails.as_ref()),
+        ("the revocation endpoint", endpoints.revocation.as_ref()),
+        ("the key set", endpoints.jwks.as_ref()),
     ];
     // What leads to an inner address is told now; each call is checked again when it is made.
-    let is_allowed = |called: &Endpoint| app.outbound.check(called.url()).is_ok();
-    if called.into_iter().flatten().all(is_allowed) {
-        Ok(Some(provider))
-    } else {
-        Err(Invalid::new("options", "an endpoint has an address that is not allowed"))
+    for (what, endpoint) in called {
+        let Some(endpoint) = endpoint else { continue };
+        app.outbound.check(endpoint.url()).map_err(|rule| forbidden(what, rule))?;
     }
+    Ok(Some(provider))
+}
+
+/// Names the rule: it says nothing of what is at the address, which was not called.
+fn forbidden(what: &str, rule: Rule) -> Invalid {
+    Invalid::new("options", format!("{what}: {rule}"))
 }
 
 fn invalid(error: &OptionsError) -> Invalid {

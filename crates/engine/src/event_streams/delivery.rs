@@ -256,11 +256,9 @@ impl Courier<'_> {
             Ok(answer) if answer.status.is_success() => Outcome::Taken,
             Ok(answer) if answer.status == StatusCode::GONE => Outcome::Gone,
             Ok(answer) => Outcome::Failed(format!("http_{}", answer.status.as_u16())),
-            Err(OutboundError::Forbidden) => Outcome::Failed("address_not_allowed".to_owned()),
-            Err(OutboundError::TimedOut) => Outcome::Failed("timeout".to_owned()),
-            Err(OutboundError::Unreachable) => Outcome::Failed("unreachable".to_owned()),
             // It was taken: what the receiver has to say is of no interest.
             Err(OutboundError::TooLong) => Outcome::Taken,
+            Err(error) => Outcome::Failed(error.code().to_owned()),
         }
     }
 

@@ -126,7 +126,7 @@ mod tests {
             let KekError::Transit { source: RemoteFault::Outbound(source), .. } = refused else {
                 panic!("{url}: {refused}")
             };
-            assert!(matches!(source, OutboundError::Forbidden), "{url}");
+            assert!(matches!(source, OutboundError::Forbidden(_)), "{url}");
         }
         fs::remove_file(&folder).unwrap();
     }

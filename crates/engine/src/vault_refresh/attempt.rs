@@ -20,7 +20,6 @@ use crate::app::App;
 use crate::context::Context;
 use crate::journal::Entry;
 use crate::keys::TenantKeys;
-use crate::outbound::OutboundError;
 use crate::tokensets::{self, TokensetError};
 
 /// Told, and stored, when the provider refused a refresh token that may have been spent by an attempt
@@ -91,12 +90,7 @@ impl Attempt<'_> {
                 code: FaultCode::fixed("connection_settings"),
             }))?;
         let answer = self.app.outbound.send(request.map(connectors::RequestBody::into_bytes)).await;
-        let answer = answer.map_err(|error| match error {
-            OutboundError::Forbidden => passing("address_not_allowed", false),
-            OutboundError::TimedOut => passing("timeout", true),
-            OutboundError::Unreachable => passing("unreachable", true),
-            OutboundError::TooLong => passing("reply_too_large", true),
-        })?;
+        let answer = answer.map_err(|error| passing(error.code(), error.may_have_arrived()))?;
         let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
         read_token_reply(self.provider, &reply)
     }

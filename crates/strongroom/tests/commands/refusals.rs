@@ -97,3 +97,11 @@ async fn options_that_exclude_each_other_are_a_misuse() {
         check(home.path(), arguments, USAGE, "error:").await;
     }
 }
+
+#[tokio::test]
+async fn a_network_that_is_none_is_named() {
+    let arguments =
+        ["serve", "--database", "sqlite:x.db", "--allow-private-network", "10.0.0.0/33"];
+    let sentence = "invalid value '10.0.0.0/33' for '--allow-private-network <CIDR>'";
+    check(folder().path(), &arguments, USAGE, sentence).await;
+}

@@ -7,6 +7,7 @@ mod dpop;
 mod http;
 mod login;
 mod management;
+mod outbound;
 mod redirects;
 mod token_endpoint;
 mod vault_exchange;

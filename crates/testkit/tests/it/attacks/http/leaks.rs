@@ -358,7 +358,7 @@ fn a165_no_key_is_in_the_repository() {
 
 /// The files of the repository, without what builds and installations leave in it.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    const LEFT_OUT: [&str; 4] = ["target", "node_modules", ".git", ".strongroom"];
+    const LEFT_OUT: [&str; 5] = ["target", "node_modules", ".venv", ".git", ".strongroom"];
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let kept = entries.filter(|path| {
         let name = path.file_name().unwrap_or_default();
