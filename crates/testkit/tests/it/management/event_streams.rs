@@ -181,6 +181,25 @@ async fn a_receiver_that_is_gone_is_told_no_more() {
     assert_eq!(server.count_events(LogEventKind::Warning).await, 1);
 }
 
+/// Who disables a stream is heard at once, also for what is under way.
+#[tokio::test]
+async fn a_disabled_stream_tells_nothing() {
+    let server = TestServer::start().await;
+    let admin = Admin::of(&server).await;
+    let receiver = Receiver::start().await;
+    let made = admin.post("event-streams", &stream(receiver.url())).await.expect(201).json();
+    let scene = Scene::of(server, &Login::web()).await;
+    let server = &scene.server;
+    let path = format!("event-streams/{}", made["id"].as_str().unwrap());
+    admin.patch(&path, &json!({ "status": "disabled" })).await.expect(200);
+    assert_eq!(server.deliver_due().await, 0);
+    let answer = admin.post(&format!("{path}/redeliver"), &json!({})).await;
+    assert_eq!(refusal(&answer), refused(409, "conflict"));
+    admin.patch(&path, &json!({ "status": "enabled" })).await.expect(200);
+    assert_eq!(server.deliver_due().await, 1);
+    assert_eq!(receiver.heard().len(), 1);
+}
+
 #[tokio::test]
 async fn a_stream_is_made_read_changed_and_removed() {
     for engine in Engine::available() {

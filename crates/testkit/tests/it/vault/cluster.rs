@@ -155,6 +155,47 @@ async fn f10_a_journal_is_replayed_at_the_start() {
     assert_eq!(provider.refreshes().await, 1);
 }
 
+/// F10: the account is removed before its journalled tokens are brought back: those are what the provider
+/// is asked to end.
+#[tokio::test]
+async fn f10_what_was_journalled_of_a_removed_account_is_revoked() {
+    let scene = rotating(Engine::Sqlite, 0).await;
+    let server = &scene.server;
+    server.clock().advance(Duration::from_hours(1));
+    let caller = scene.exchange_in_flight(1000).await;
+    let lock = server.lock_database().await;
+    drop(caller.await.unwrap());
+    drop(lock);
+    let id = scene.account["id"].as_str().unwrap();
+    let path = format!("/me/v1/connected-accounts/accounts/{id}");
+    server.delete(&path).access(&scene.ada.mine).send().await.expect(204);
+    drop(server.same_node_again().await);
+    assert_eq!(server.revoke_due().await, 1);
+    let tokens = server.provider().tokens().await;
+    assert!(!tokens.iter().any(|token| token["active"] == true), "{tokens:?}");
+}
+
+/// F10: the account is connected anew before its journalled tokens are brought back, which brings no
+/// refresh token, so that the one that was spent is kept: the journal has its successor.
+#[tokio::test]
+async fn f10_a_journalled_refresh_token_outlives_a_reconnect_without_one() {
+    let scene = rotating(Engine::Sqlite, 0).await;
+    let (server, provider) = (&scene.server, scene.server.provider());
+    server.clock().advance(Duration::from_hours(1));
+    let caller = scene.exchange_in_flight(1000).await;
+    let lock = server.lock_database().await;
+    drop(caller.await.unwrap());
+    drop(lock);
+    let none = json!({ "kind": "edit", "set": { "refresh_token": null } });
+    provider.fault(json!({ "endpoint": "code_exchange", "effect": none })).await;
+    scene.ada.connect_as("ada").await;
+    let restarted = server.same_node_again().await;
+    server.clock().advance(Duration::from_hours(1));
+    via(&scene, &restarted).await.expect(200);
+    let total = provider.stats().await["total"].clone();
+    assert_eq!((&total["refreshes"], &total["reuse_detected"]), (&json!(2), &json!(0)));
+}
+
 /// F10: the row was tampered with while the provider answered, so that nobody can tell what stands
 /// there. The answer waits in the journal all the same.
 #[tokio::test]
