@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use connectors::Purpose as Asking;
 use model::connection::Connection;
-use model::ids::UserId;
+use model::ids::{ConnectionId, UserId};
 use model::log_event::LogEventKind;
 use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::pkce::{CodeChallenge, PkceError};
@@ -97,10 +97,15 @@ struct Remembered {
 
 impl Remembered {
     /// Where the browser goes in the end.
-    fn way_out(self, context: &Context, answer: &[(&str, &str)]) -> String {
+    fn way_out(
+        self,
+        context: &Context,
+        connection: &ConnectionId,
+        answer: &[(&str, &str)],
+    ) -> String {
         if self.reconnects.is_some() {
             let error = answer.iter().find(|(name, _)| *name == "error");
-            return reconnect::done(context, error.map(|(_, code)| *code));
+            return reconnect::done(context, error.map(|(_, code)| (*code, connection)));
         }
         let state = self.state.as_deref().map(|state| ("state", state));
         let answer: Vec<_> = answer.iter().copied().chain(state).collect();

@@ -84,13 +84,13 @@ impl PageError {
     }
 
     /// A reconnect that ended at the login or at the provider, by the OAuth code of its end.
-    pub(crate) fn reconnect_refused(code: &str) -> Self {
+    pub(crate) fn reconnect_refused(code: &str, provider: &str) -> Self {
         let problem = match code {
             "access_denied" => ConnectProblem::Denied,
             "temporarily_unavailable" => ConnectProblem::Unavailable,
             _ => ConnectProblem::Rejected,
         };
-        Self::connect(problem, "", "", &ConnectError::Mismatch("the reconnect ended"))
+        Self::connect(problem, "", provider, &ConnectError::Mismatch("the reconnect ended"))
     }
 
     /// The database or a key failed; it may help to try again.

@@ -1,12 +1,12 @@
 //! A link by which a person brings a connected account back to life, without an application that begins
 //! and completes.
 //!
-//! 1. [`link`]: an exchange found the account's grant dead. The link is sealed, so that nothing is stored
+//! 1. `link`: an exchange found the account's grant dead. The link is sealed, so that nothing is stored
 //!    for those that nobody follows; it names the account and the version that died, and is good for
 //!    nothing once that was replaced.
 //! 2. [`follow`]: a browser brings it. Whoever is not logged in there logs in first, to the application
 //!    that was given the tokens; only the account's owner goes on to the provider.
-//! 3. [`finish`]: the browser comes back. The provider must know the person as the same one as before.
+//! 3. `finish`: the browser comes back. The provider must know the person as the same one as before.
 //!
 //! Whoever leads somebody else to follow a link of theirs is stopped at the second step by the login,
 //! and at the third by the provider's account.
@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use model::client::Client;
 use model::connected_account::ConnectedAccount;
-use model::ids::{ClientId, ConnectedAccountId, UserId};
+use model::ids::{ClientId, ConnectedAccountId, ConnectionId, UserId};
 use model::log_event::LogEventKind;
 use protocol::oauth::authorize::{AuthorizeRequest, ReplyTo, ResponseMode, ResponseType};
 use protocol::oauth::pkce::CodeChallenge;
@@ -249,10 +249,25 @@ async fn take(
     Ok((transaction, connection, remembered))
 }
 
-/// Where the browser ends, whatever came of it.
-pub(super) fn done(context: &Context, error: Option<&str>) -> String {
-    let query = error.map(|error| ("error", error));
-    RedirectUri::restored(context.base.join(DONE_PATH)).with_query(query.as_slice())
+/// Where the browser ends, whatever came of it: an error, at the provider of a connection, or nothing
+/// but the account.
+pub(super) fn done(context: &Context, error: Option<(&str, &ConnectionId)>) -> String {
+    let query: Vec<_> = error
+        .into_iter()
+        .flat_map(|(code, connection)| [("error", code), ("connection", connection.as_str())])
+        .collect();
+    RedirectUri::restored(context.base.join(DONE_PATH)).with_query(&query)
+}
+
+/// What people know the provider of a connection as, for the page where a reconnect ends.
+pub async fn label(
+    app: &App,
+    context: &Context,
+    connection: &ConnectionId,
+) -> Result<String, StoreError> {
+    let mut read = app.store.read().await?;
+    let found = connections::find(&mut read, context.tenant_id(), connection).await?;
+    Ok(found.map(|stored| stored.connection.label().to_owned()).unwrap_or_default())
 }
 
 /// Step 3: the browser is back with tokens, in the transaction that ends with this. Answers where to
@@ -271,7 +286,7 @@ pub(super) async fn finish(
     if let Err((code, why)) = check(&mut tx, context, transaction, reconnected, &delivery).await? {
         connect_failed(context, transaction, why).write(app, &mut tx, context, now).await?;
         tx.commit().await?;
-        return Ok(done(context, Some(code)));
+        return Ok(done(context, Some((code, &transaction.connection_id))));
     }
     let user_id = &transaction.user_id;
     let account = tokensets::store(app, &mut tx, context, user_id, delivery, now).await?;

@@ -51,7 +51,7 @@ pub async fn returned(
         return Err(ConnectError::Ended);
     }
     tx.commit().await?;
-    Ok(remembered.way_out(context, &[("connect_code", code.expose())]))
+    Ok(remembered.way_out(context, &transaction.connection_id, &[("connect_code", code.expose())]))
 }
 
 /// Why a browser comes back without an account, as the application is told.
@@ -89,7 +89,7 @@ pub async fn failed(
     connect_failed(context, &transaction, why.cause).write(app, &mut tx, context, now).await?;
     tx.commit().await?;
     let answer = [("error", why.code), ("error_description", why.description)];
-    Ok(remembered.way_out(context, &answer))
+    Ok(remembered.way_out(context, &transaction.connection_id, &answer))
 }
 
 async fn find_for_browser(

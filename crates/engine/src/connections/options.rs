@@ -120,6 +120,11 @@ fn check_provider(
         Err(error) => return Err(invalid(&error)),
     };
     let endpoints = &provider.endpoints;
+    let revokes = options.get("revoke_on_disconnect").and_then(Value::as_bool).unwrap_or(false);
+    if revokes && endpoints.revocation.is_none() {
+        let why = "the provider has no revocation endpoint";
+        return Err(Invalid::new("options.revoke_on_disconnect", why));
+    }
     let called = [
         ("the token endpoint", Some(&endpoints.token)),
         ("the userinfo endpoint", endpoints.userinfo.as_ref()),

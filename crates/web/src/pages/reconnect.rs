@@ -12,7 +12,7 @@ use super::render;
 use super::views::{ContinuePage, Href, ReconnectedPage};
 use crate::forms;
 use crate::page::{After, Desk, redirect};
-use crate::page_error::PageError;
+use crate::page_error::{PageError, RequestProblem};
 use crate::page_paths::{LOGIN, with_state};
 use crate::visitor::Visitor;
 
@@ -29,7 +29,7 @@ async fn go_on(desk: &Desk, visitor: &Visitor, query: Option<&str>) -> Result<Re
     let ticket = query.take_secret("ticket").unwrap_or_else(|| Ticket::new(""));
     // Whoever could not log in would be led in a circle.
     if query.take("error").is_some() {
-        return Err(PageError::reconnect_refused("access_denied"));
+        return Err(PageError::request(RequestProblem::Expired, &ConnectError::Ended));
     }
     let comes_from_login = query.take("code").is_some();
     let (app, context) = (&desk.app, desk.context());
@@ -48,18 +48,22 @@ async fn go_on(desk: &Desk, visitor: &Visitor, query: Option<&str>) -> Result<Re
 
 /// `GET /connected-accounts/reconnected`
 pub(crate) async fn done(desk: Desk, RawQuery(query): RawQuery) -> Response {
-    let outcome = tell(&desk, query.as_deref());
+    let outcome = tell(&desk, query.as_deref()).await;
     desk.finish(outcome)
 }
 
-fn tell(desk: &Desk, query: Option<&str>) -> Result<Response, PageError> {
-    match forms::query(query)?.take("error") {
-        None => Ok(render::page(StatusCode::OK, &ReconnectedPage { frame: desk.frame(&[]) })),
-        Some(code) if code == OTHER_ACCOUNT => {
-            let error = ConnectError::Mismatch("another account of the provider");
-            let why = "Choose the account at the provider that was connected before.";
-            Err(PageError::connecting(&error, "").explained(why))
-        }
-        Some(code) => Err(PageError::reconnect_refused(&code)),
+async fn tell(desk: &Desk, query: Option<&str>) -> Result<Response, PageError> {
+    let mut query = forms::query(query)?;
+    let Some(code) = query.take("error") else {
+        return Ok(render::page(StatusCode::OK, &ReconnectedPage { frame: desk.frame(&[]) }));
+    };
+    let connection = query.take("connection").unwrap_or_default();
+    let provider = reconnect::label(&desk.app, desk.context(), &connection.into()).await;
+    let provider = provider.map_err(|error| PageError::unavailable(&error.into()))?;
+    if code == OTHER_ACCOUNT {
+        let error = ConnectError::Mismatch("another account of the provider");
+        let why = "Choose the account at the provider that was connected before.";
+        return Err(PageError::connecting(&error, &provider).explained(why));
     }
+    Err(PageError::reconnect_refused(&code, &provider))
 }

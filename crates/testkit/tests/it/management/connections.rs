@@ -201,6 +201,13 @@ async fn options_describe_a_provider_that_may_be_called() {
                 "tokenURL": "https://169.254.169.254/token",
             }),
         ),
+        (
+            "oauth2",
+            json!({
+                "client_id": "c", "authorizationURL": "https://idp.example/a",
+                "tokenURL": "https://idp.example/token", "revoke_on_disconnect": true,
+            }),
+        ),
         ("oidc", json!({"client_id": 7, "discovery_url": issuer})),
         ("github", json!({"client_id": "c", "client_secret": 7})),
         ("auth0", json!({"enabledDatabaseCustomization": true})),

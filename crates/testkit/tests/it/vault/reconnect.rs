@@ -115,6 +115,7 @@ async fn another_account_of_the_provider_is_not_taken_for_it() {
     let page = browser.open(&link).await;
     let page = through_the_login(&browser, page, &grace).await;
     assert_eq!((page.answer.status, page.url.path()), (400, "/connected-accounts/reconnected"));
+    assert!(page.answer.text().contains("Calendar"), "{page:?}");
     assert_eq!(scene.ada.accounts().await.len(), 1);
     assert_eq!(scene.ada.exchange_calendar().await.status, 401);
 }
