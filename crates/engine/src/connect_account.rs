@@ -20,6 +20,7 @@ mod returning;
 use std::time::Duration;
 
 use connectors::Purpose as Asking;
+use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
 use model::ids::{ConnectionId, UserId};
 use model::log_event::LogEventKind;
@@ -446,4 +447,13 @@ fn connect_failed(context: &Context, transaction: &ConnectTransaction, why: &str
         .user_id(transaction.user_id.as_str())
         .describe(why)
         .details(json!({ "error": { "detail": why } }))
+}
+
+fn connected(context: &Context, account: &ConnectedAccount) -> Event {
+    Event::new(LogEventKind::AccountConnected, context).user_id(account.user_id.as_str()).details(
+        json!({
+            "connection": account.connection,
+            "connected_account": { "id": account.id, "idp_user_id": account.subject },
+        }),
+    )
 }

@@ -6,7 +6,7 @@ use protocol::time::Timestamp;
 use vault::seal::Sealed;
 
 use crate::Result;
-use crate::db::{Query, Row, WriteTx};
+use crate::db::{Arg, Query, Row, WriteTx};
 
 /// A stream with its sealed secrets.
 #[derive(Debug)]
@@ -63,13 +63,8 @@ pub async fn insert(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredStream) 
     let sql = "INSERT INTO event_streams (tenant, id, document, sealed_secret, created_at) \
         VALUES ($1, $2, $3, $4, $5)";
     let stream = &stored.stream;
-    let args = vec![
-        tenant.into(),
-        (&stream.id).into(),
-        serde_json::to_string(stream)?.into(),
-        (&stored.sealed_secret).into(),
-        stream.created_at.into(),
-    ];
+    let mut args = args(tenant, stored)?;
+    args.push(stream.created_at.into());
     tx.execute(sql, args).await?;
     subscribe(tx, tenant, stream).await
 }
@@ -79,13 +74,7 @@ pub async fn update(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredStream) 
     let sql = "UPDATE event_streams SET document = $3, sealed_secret = $4, failures = 0, \
         paused_until = NULL WHERE tenant = $1 AND id = $2";
     let stream = &stored.stream;
-    let args = vec![
-        tenant.into(),
-        (&stream.id).into(),
-        serde_json::to_string(stream)?.into(),
-        (&stored.sealed_secret).into(),
-    ];
-    tx.execute(sql, args).await?;
+    tx.execute(sql, args(tenant, stored)?).await?;
     let sql = "DELETE FROM event_subscriptions WHERE tenant = $1 AND stream_id = $2";
     tx.execute(sql, vec![tenant.into(), (&stream.id).into()]).await?;
     subscribe(tx, tenant, stream).await
@@ -134,6 +123,15 @@ pub async fn pause(
 pub async fn delete(tx: &mut WriteTx, tenant: &TenantId, id: &EventStreamId) -> Result<u64> {
     let sql = "DELETE FROM event_streams WHERE tenant = $1 AND id = $2";
     tx.execute(sql, vec![tenant.into(), id.into()]).await
+}
+
+fn args(tenant: &TenantId, stored: &StoredStream) -> Result<Vec<Arg>> {
+    Ok(vec![
+        tenant.into(),
+        (&stored.stream.id).into(),
+        serde_json::to_string(&stored.stream)?.into(),
+        (&stored.sealed_secret).into(),
+    ])
 }
 
 fn from_row(row: &Row) -> Result<StoredStream> {

@@ -24,7 +24,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: tenant::TenantCommand,
     },
-    /// Rotate keys, and check what they open
+    /// Rotate keys, check what they open, and erase a tenant
     Keys {
         #[command(subcommand)]
         command: keys::KeysCommand,

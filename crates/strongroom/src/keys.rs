@@ -1,4 +1,5 @@
-//! `strongroom keys`: rotates the keys of a database, also while servers serve from it.
+//! `strongroom keys`: rotates the keys of a database, checks them, retires one, and erases a tenant, also
+//! while servers serve from it.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

@@ -1,8 +1,9 @@
 //! Configuration, wiring and the commands of the binary.
 //!
 //! Floor 6. `strongroom dev` ([`seed`] says what it finds in its tenant), `strongroom serve`,
-//! `strongroom tenant create`, `strongroom providers`, `strongroom selftest`. Nothing here decides who may do what: it puts
-//! the parts together, listens, and says in one sentence why it cannot.
+//! `strongroom tenant create`, `strongroom keys`, `strongroom providers`, `strongroom selftest`, and the
+//! worker that runs scripts. Nothing here decides who may do what: it puts the parts together, listens,
+//! and says in one sentence why it cannot.
 
 mod cli;
 mod dev;

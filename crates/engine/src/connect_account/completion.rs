@@ -5,13 +5,12 @@ use model::log_event::LogEventKind;
 use protocol::oauth::pkce::{self, CodeChallenge};
 use protocol::secret::{AuthSession, CodeVerifier, ConnectCode, Hashed, kind};
 use protocol::time::Timestamp;
-use serde_json::json;
 use store::connect_transactions::{self, ConnectTransaction};
 use store::{WriteTx, connections, users};
 use vault::keyring::Purpose;
 use vault::tokenset::Tokens;
 
-use super::{ConnectError, Remembered, connect_failed, waiting_place};
+use super::{ConnectError, Remembered, connect_failed, connected, waiting_place};
 use crate::app::App;
 use crate::audit::Event;
 use crate::context::Context;
@@ -66,15 +65,7 @@ pub async fn complete(
         return Err(error);
     }
     let account = keep(app, &mut tx, context, &transaction, now).await?;
-    Event::new(LogEventKind::AccountConnected, context)
-        .client(caller.client())
-        .user_id(account.user_id.as_str())
-        .details(json!({
-            "connection": account.connection,
-            "connected_account": { "id": account.id, "idp_user_id": account.subject },
-        }))
-        .write(app, &mut tx, context, now)
-        .await?;
+    connected(context, &account).client(caller.client()).write(app, &mut tx, context, now).await?;
     tx.commit().await?;
     Ok(account)
 }

@@ -16,7 +16,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use model::client::Client;
 use model::connected_account::ConnectedAccount;
 use model::ids::{ClientId, ConnectedAccountId, ConnectionId, UserId};
-use model::log_event::LogEventKind;
 use protocol::oauth::authorize::{AuthorizeRequest, ReplyTo, ResponseMode, ResponseType};
 use protocol::oauth::pkce::CodeChallenge;
 use protocol::oauth::redirect_uri::RedirectUri;
@@ -24,7 +23,6 @@ use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{AuthSession, CodeVerifier, LoginState, Ticket};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::time::Duration;
 use store::connect_transactions::{self, ConnectTransaction};
 use store::connections::StoredConnection;
@@ -33,9 +31,10 @@ use url::Url;
 use vault::keyring::Purpose;
 use vault::seal::{Place, Sealed};
 
-use super::{CONNECT_LIFETIME, ConnectError, Open, Remembered, bind, connect_failed, depart};
+use super::{
+    CONNECT_LIFETIME, ConnectError, Open, Remembered, bind, connect_failed, connected, depart,
+};
 use crate::app::App;
-use crate::audit::Event;
 use crate::authorize::AcceptedRequest;
 use crate::context::Context;
 use crate::keys::KeyError;
@@ -290,14 +289,9 @@ pub(super) async fn finish(
     }
     let user_id = &transaction.user_id;
     let account = tokensets::store(app, &mut tx, context, user_id, delivery, now).await?;
-    Event::new(LogEventKind::AccountConnected, context)
+    connected(context, &account)
         .client_id(Some(transaction.client_id.as_str()))
-        .user_id(account.user_id.as_str())
         .describe("by a reconnect link")
-        .details(json!({
-            "connection": account.connection,
-            "connected_account": { "id": account.id, "idp_user_id": account.subject },
-        }))
         .write(app, &mut tx, context, now)
         .await?;
     tx.commit().await?;

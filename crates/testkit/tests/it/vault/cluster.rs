@@ -140,16 +140,23 @@ async fn f10_an_answer_that_the_database_does_not_take_is_journalled() {
     assert_eq!(provider.stats().await["total"]["reuse_detected"], 0);
 }
 
+/// A scene in which what a renewal brought waits in the journal.
+async fn journalled() -> Scene {
+    let scene = rotating(Engine::Sqlite, 0).await;
+    scene.server.clock().advance(Duration::from_hours(1));
+    let caller = scene.exchange_in_flight(1000).await;
+    let lock = scene.server.lock_database().await;
+    drop(caller.await.unwrap());
+    drop(lock);
+    assert_eq!(scene.server.journalled(), 1);
+    scene
+}
+
 /// F10: another process of the same node finds in the journal what the one before could not store.
 #[tokio::test]
 async fn f10_a_journal_is_replayed_at_the_start() {
-    let scene = rotating(Engine::Sqlite, 0).await;
+    let scene = journalled().await;
     let (server, provider) = (&scene.server, scene.server.provider());
-    server.clock().advance(Duration::from_hours(1));
-    let caller = scene.exchange_in_flight(1000).await;
-    let lock = server.lock_database().await;
-    drop(caller.await.unwrap());
-    drop(lock);
     let restarted = server.same_node_again().await;
     via(&scene, &restarted).await.expect(200);
     assert_eq!(provider.refreshes().await, 1);
@@ -159,13 +166,8 @@ async fn f10_a_journal_is_replayed_at_the_start() {
 /// is asked to end.
 #[tokio::test]
 async fn f10_what_was_journalled_of_a_removed_account_is_revoked() {
-    let scene = rotating(Engine::Sqlite, 0).await;
+    let scene = journalled().await;
     let server = &scene.server;
-    server.clock().advance(Duration::from_hours(1));
-    let caller = scene.exchange_in_flight(1000).await;
-    let lock = server.lock_database().await;
-    drop(caller.await.unwrap());
-    drop(lock);
     let id = scene.account["id"].as_str().unwrap();
     let path = format!("/me/v1/connected-accounts/accounts/{id}");
     server.delete(&path).access(&scene.ada.mine).send().await.expect(204);
@@ -179,13 +181,8 @@ async fn f10_what_was_journalled_of_a_removed_account_is_revoked() {
 /// refresh token, so that the one that was spent is kept: the journal has its successor.
 #[tokio::test]
 async fn f10_a_journalled_refresh_token_outlives_a_reconnect_without_one() {
-    let scene = rotating(Engine::Sqlite, 0).await;
+    let scene = journalled().await;
     let (server, provider) = (&scene.server, scene.server.provider());
-    server.clock().advance(Duration::from_hours(1));
-    let caller = scene.exchange_in_flight(1000).await;
-    let lock = server.lock_database().await;
-    drop(caller.await.unwrap());
-    drop(lock);
     let none = json!({ "kind": "edit", "set": { "refresh_token": null } });
     provider.fault(json!({ "endpoint": "code_exchange", "effect": none })).await;
     scene.ada.connect_as("ada").await;
