@@ -12,7 +12,7 @@ use protocol::oauth::scope::ScopeSet;
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, OutboundError};
 
 /// Asks the script for the profile that belongs to the tokens in `reply`.
 pub(crate) async fn fetch_profile(
@@ -44,7 +44,13 @@ async fn call(outbound: &Outbound, asked: HttpRequest) -> Result<HttpAnswer, Str
     }
     let body = asked.body.unwrap_or_default().into_bytes();
     let request = request.body(body).map_err(|error| error.to_string())?;
-    let answer = outbound.send(request).await.map_err(|error| error.to_string())?;
+    let answer = outbound.send(request).await.map_err(|error| match error {
+        // Which rule it is would tell a script what inner names lead to.
+        OutboundError::Forbidden(_) => "the address is not allowed".to_owned(),
+        error @ (OutboundError::TimedOut | OutboundError::Unreachable | OutboundError::TooLong) => {
+            error.to_string()
+        }
+    })?;
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let mut headers = BTreeMap::<String, String>::new();
     for (name, value) in &answer.headers {
