@@ -86,6 +86,7 @@ async fn play(strongroom: &str) -> Outcome<Round> {
         "access_token_lifetime_seconds": ENDING_SECONDS,
         "refresh_tokens": { "kind": "rotating", "grace_seconds": 0 },
         "refresh_token_lifetime_seconds": null,
+        "refresh_ends_access_tokens": false,
         "send_expires_in": true,
         "send_scope": true,
         "send_id_token": true,
