@@ -4,7 +4,7 @@ use model::account_event::{AccountEvent, AccountEventKind};
 use model::connected_account::ConnectedAccount;
 use model::log_event::LogEventKind;
 use protocol::time::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{StoreError, WriteTx, account_events};
 
 use crate::app::App;
@@ -34,12 +34,17 @@ pub(crate) async fn tell(
     Event::new(logged, context)
         .user_id(account.user_id.as_str())
         .describe(reason.unwrap_or_default())
-        .details(json!({
-            "connection": account.connection,
-            "connected_account": { "id": account.id, "idp_user_id": account.subject },
-        }))
+        .details(target(account))
         .write(app, tx, context, now)
         .await
+}
+
+/// How the audit log names an account.
+pub(crate) fn target(account: &ConnectedAccount) -> Value {
+    json!({
+        "connection": account.connection,
+        "connected_account": { "id": account.id, "idp_user_id": account.subject },
+    })
 }
 
 /// What a success means for an account that was `before`: it may have been in need of one.

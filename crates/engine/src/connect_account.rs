@@ -37,6 +37,7 @@ use store::connections::StoredConnection;
 use store::{Query, StoreError, WriteTx, clients, connections, users};
 use url::Url;
 
+use crate::account_events;
 use crate::app::App;
 use crate::audit::{Event, chain};
 use crate::context::Context;
@@ -450,10 +451,7 @@ fn connect_failed(context: &Context, transaction: &ConnectTransaction, why: &str
 }
 
 fn connected(context: &Context, account: &ConnectedAccount) -> Event {
-    Event::new(LogEventKind::AccountConnected, context).user_id(account.user_id.as_str()).details(
-        json!({
-            "connection": account.connection,
-            "connected_account": { "id": account.id, "idp_user_id": account.subject },
-        }),
-    )
+    Event::new(LogEventKind::AccountConnected, context)
+        .user_id(account.user_id.as_str())
+        .details(account_events::target(account))
 }

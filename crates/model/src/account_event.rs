@@ -102,6 +102,11 @@ impl AccountEvent {
     }
 }
 
+/// How the ids of all events of a moment begin; sorts as time does.
+pub fn id_prefix(at: Timestamp) -> String {
+    format!("evt_{:013}", at.as_millis().max(0))
+}
+
 /// The time, the tokenset's version and what happened to it, in digits that sort; then the account.
 fn event_id(
     account: &ConnectedAccountId,
@@ -110,8 +115,8 @@ fn event_id(
     now: Timestamp,
 ) -> AccountEventId {
     let account = account.as_str().trim_start_matches("cac_");
-    let (millis, rank) = (now.as_millis().max(0), kind.rank());
-    format!("evt_{millis:013}{version:08}{rank}_{account}").into()
+    let (prefix, rank) = (id_prefix(now), kind.rank());
+    format!("{prefix}{version:08}{rank}_{account}").into()
 }
 
 #[cfg(test)]

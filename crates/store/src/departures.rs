@@ -1,7 +1,7 @@
 //! Accounts that are taken away: marked first, so that nobody writes them any more, then told of, and
 //! noted for revocation where their connection wants that. The mark is one transaction's own.
 
-use model::account_event::AccountEventKind;
+use model::account_event::{AccountEventKind, id_prefix};
 use model::connected_account::ConnectedAccount;
 use model::ids::{ConnectedAccountId, ConnectionId, TenantId, UserId};
 use protocol::time::Timestamp;
@@ -88,7 +88,7 @@ pub async fn tell(
         c.strategy, CAST($6 AS TEXT) FROM connected_accounts a \
         JOIN connections c ON c.tenant = a.tenant AND c.id = a.connection_id \
         WHERE a.tenant = $1 AND a.leaving = $2 ON CONFLICT DO NOTHING";
-    let prefix = format!("evt_{:013}", now.as_millis().max(0));
+    let prefix = id_prefix(now);
     let args = vec![
         tenant.into(),
         mark.into(),

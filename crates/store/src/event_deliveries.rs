@@ -3,7 +3,7 @@
 //! Of one account a stream is told one thing after the other: an event waits for as long as an earlier
 //! one of the same account is neither delivered nor given up.
 
-use model::account_event::{AccountEvent, AccountEventKind};
+use model::account_event::{AccountEvent, AccountEventKind, id_prefix};
 use model::ids::{AccountEventId, EventStreamId, TenantId};
 use protocol::time::Timestamp;
 
@@ -131,12 +131,11 @@ pub async fn again(
         FROM account_events WHERE tenant = $1 AND id >= $3 AND id < $4 AND type = $5 \
         ON CONFLICT (tenant, stream_id, event_id) DO UPDATE SET attempts = 0, last_fault = NULL, \
         next_attempt_at = excluded.next_attempt_at WHERE event_deliveries.next_attempt_at IS NULL";
-    let edge = |moment: Timestamp| format!("evt_{:013}", moment.as_millis().max(0));
     let args = vec![
         tenant.into(),
         stream.into(),
-        edge(from).into(),
-        edge(to).into(),
+        id_prefix(from).into(),
+        id_prefix(to).into(),
         kind.as_str().into(),
         now.into(),
     ];

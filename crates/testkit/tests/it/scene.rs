@@ -150,6 +150,18 @@ impl Scene {
         caller
     }
 
+    /// Nobody gets a token, and the provider is asked for none, until Ada connects her calendar again.
+    pub(crate) async fn is_dead_until_reconnected(&self) {
+        let provider = self.server.provider();
+        let calls = provider.calls_of("refresh").await;
+        for _ in 0..3 {
+            self.ada.exchange_calendar().await.expect(401);
+        }
+        assert_eq!(provider.calls_of("refresh").await, calls);
+        self.ada.connect(&Connect::calendar()).await;
+        self.is_intact().await;
+    }
+
     /// Everything is as it was: Ada gets a token with which the calendar opens, and it is one that
     /// the provider gave for her.
     pub(crate) async fn is_intact(&self) {

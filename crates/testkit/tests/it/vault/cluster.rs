@@ -88,13 +88,7 @@ async fn f04_a_lost_answer_of_a_strict_provider_is_told_as_what_it_is() {
     let kind = LogEventKind::VaultExchangeFailed;
     let answer = notes(server, kind, cause, scene.ada.exchange_calendar()).await;
     says(&answer, FLOW_FAILED);
-    let calls = provider.calls_of("refresh").await;
-    for _ in 0..3 {
-        scene.ada.exchange_calendar().await.expect(401);
-    }
-    assert_eq!(provider.calls_of("refresh").await, calls);
-    scene.ada.connect(&testkit::Connect::calendar()).await;
-    scene.is_intact().await;
+    scene.is_dead_until_reconnected().await;
 }
 
 /// F06: a mistake of ours when the provider has answered. Nobody waits for ever, and the next caller does

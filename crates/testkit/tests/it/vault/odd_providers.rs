@@ -52,13 +52,7 @@ async fn a_strict_provider_that_is_asked_twice_ends_the_grant_and_it_is_told() {
             server.clock().advance(Duration::from_hours(1));
         }
         says(&notes(server, kind, cause, scene.ada.exchange_calendar()).await, FLOW_FAILED);
-        let calls = provider.calls_of("refresh").await;
-        for _ in 0..3 {
-            scene.ada.exchange_calendar().await.expect(401);
-        }
-        assert_eq!(provider.calls_of("refresh").await, calls);
-        scene.ada.connect(&testkit::Connect::calendar()).await;
-        scene.is_intact().await;
+        scene.is_dead_until_reconnected().await;
     }
 }
 
