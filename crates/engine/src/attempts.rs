@@ -12,7 +12,7 @@ use model::ids::ConnectionId;
 use protocol::time::Timestamp;
 use store::{StoreError, WriteTx};
 
-use crate::context::Context;
+use crate::context::{CallerAddress, Context};
 
 /// What is attempted.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ impl Attempt<'_> {
 
     /// Names the attempt without saying whose it is.
     fn key(self, context: &Context) -> [u8; 32] {
-        let network = context.ip.as_deref().map_or_else(String::new, network_of);
+        let network = context.ip.map_or_else(String::new, network_of);
         let (connection, identifier) = match self {
             Self::Password { connection, identifier } => (connection.as_str(), identifier),
             Self::SignUp => ("", ""),
@@ -94,15 +94,14 @@ pub(crate) async fn forget(
 }
 
 /// The network that an address stands for. Whoever has one IPv6 address has the other 2^64 of its
-/// /64 too; an IPv4 address is the same however it is written.
-fn network_of(ip: &str) -> String {
-    match ip.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V6(address)) => {
+/// /64 too.
+fn network_of(address: CallerAddress) -> String {
+    match address.ip() {
+        IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
         }
-        Ok(IpAddr::V4(address)) => address.to_string(),
-        Err(_) => ip.to_owned(),
+        IpAddr::V4(address) => address.to_string(),
     }
 }
 
@@ -112,12 +111,14 @@ mod tests {
 
     #[test]
     fn addresses_of_one_network_count_together() {
-        let check = |ip: &str, network: &str| assert_eq!(network_of(ip), network, "{ip}");
+        let check = |ip: &str, network: &str| {
+            let address: IpAddr = ip.parse().unwrap();
+            assert_eq!(network_of(address.into()), network, "{ip}");
+        };
         check("192.0.2.7", "192.0.2.7");
         check("::ffff:192.0.2.7", "192.0.2.7");
         check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
         check("2001:db8:1:2::1", "2001:db8:1:2::");
         check("2001:db8:1:3::1", "2001:db8:1:3::");
-        check("not an address", "not an address");
     }
 }

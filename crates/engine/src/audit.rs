@@ -24,7 +24,7 @@ impl Event {
     /// An event about the request of `context`.
     pub fn new(kind: LogEventKind, context: &Context) -> Self {
         let detail = LogDetail {
-            ip: context.ip.clone(),
+            ip: context.ip.map(|address| address.to_string()),
             user_agent: context.user_agent.clone(),
             hostname: Some(context.base.authority().to_owned()),
             ..LogDetail::default()

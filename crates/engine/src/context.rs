@@ -1,9 +1,35 @@
 //! Who asks, where, and from where: what every use case is told about the request.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::ids::TenantId;
 use model::tenant::{BaseUrl, Tenant};
+
+/// Where a request comes from. An address is one value however it was written: IPv4 inside of IPv6 is
+/// IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerAddress(IpAddr);
+
+impl CallerAddress {
+    /// The address.
+    pub fn ip(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl From<IpAddr> for CallerAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_canonical())
+    }
+}
+
+impl fmt::Display for CallerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// The circumstances of a request.
 #[derive(Clone, Debug)]
@@ -12,8 +38,8 @@ pub struct Context {
     pub tenant: Arc<Tenant>,
     /// The base URL by which it was asked; issuer, audiences and links follow it.
     pub base: BaseUrl,
-    /// The address of the peer.
-    pub ip: Option<String>,
+    /// Where it comes from; `None` is here.
+    pub ip: Option<CallerAddress>,
     /// What the peer says it is.
     pub user_agent: Option<String>,
 }

@@ -39,6 +39,7 @@ use engine::outbound::Reach;
 use model::ids::{Id, TenantId};
 use protocol::secret::Password;
 use web::listen::Limits;
+use web::proxies::TrustedProxies;
 
 use crate::failure::Failure;
 use crate::seed::{
@@ -179,7 +180,7 @@ fn serve(
     provider: &Provider,
 ) -> Result<Servers, Failure> {
     let limits = Limits { drain_timeout: DRAIN_TIMEOUT, ..Limits::default() };
-    let servers = Servers::new(Arc::clone(app), limits)?;
+    let servers = Servers::new(Arc::clone(app), limits, TrustedProxies::default())?;
     servers.serve(ports.plain, None);
     if let (Some(listener), Some(certificate)) = (ports.secure, certificate) {
         servers.serve(listener, Some(Arc::clone(&certificate.config)));

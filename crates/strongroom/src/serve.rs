@@ -3,7 +3,7 @@
 //! TLS ends here if there is a certificate, otherwise at a proxy in front, which must pass on the
 //! `Host` of the request: by it the tenant is found.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::Database;
 use vault::keyring::KekSet;
 use web::listen::Limits;
+use web::proxies::TrustedProxies;
 
 use crate::failure::Failure;
 use crate::kek_options::KekOptions;
@@ -47,12 +48,27 @@ pub(crate) struct Options {
     /// The certificate's private key, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
+    /// A proxy in front, or its network: believe the X-Forwarded-For that it sends; may be repeated
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "STRONGROOM_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_parser = network
+    )]
+    trusted_proxy: Vec<IpNet>,
     /// Let connections lead to providers on this machine, for tests
     #[arg(long)]
     allow_loopback_providers: bool,
     /// Let connections and event streams lead into this network too, over TLS; may be repeated
     #[arg(long, value_name = "CIDR", conflicts_with = "allow_loopback_providers")]
     allow_private_network: Vec<IpNet>,
+}
+
+/// A network, or the address of one machine.
+fn network(text: &str) -> Result<IpNet, ipnet::AddrParseError> {
+    let address = text.parse::<IpAddr>();
+    address.map(IpNet::from).or_else(|_| text.parse())
 }
 
 /// Where the data is and what opens it.
@@ -129,7 +145,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let journal = options.storage.journal();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let app = wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await?;
-    let servers = Servers::new(app, Limits::default())?;
+    let servers =
+        Servers::new(app, Limits::default(), TrustedProxies::within(options.trusted_proxy))?;
     servers.serve(listener, certificate);
     tracing::info!(address = %options.listen, "listening");
 

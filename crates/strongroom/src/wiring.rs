@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vault::keyring::KekSet;
 use web::listen::{self, Limits};
+use web::proxies::TrustedProxies;
 
 use crate::failure::Failure;
 
@@ -53,8 +54,12 @@ pub(crate) struct Servers {
 
 impl Servers {
     /// Serves nothing yet.
-    pub(crate) fn new(app: Arc<App>, limits: Limits) -> Result<Self, Failure> {
-        let router = web::router(Arc::clone(&app))?;
+    pub(crate) fn new(
+        app: Arc<App>,
+        limits: Limits,
+        proxies: TrustedProxies,
+    ) -> Result<Self, Failure> {
+        let router = web::router(Arc::clone(&app), proxies)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(jobs::housekeeping(Arc::clone(&app), stop.clone()));
         tasks.spawn(jobs::forgetting(Arc::clone(&app), stop.clone()));

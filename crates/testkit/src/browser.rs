@@ -21,6 +21,7 @@ const PAGES_MAX: usize = 10;
 pub struct Browser {
     world: Arc<World>,
     cookies: Mutex<Cookies>,
+    forwarded_for: Option<HeaderValue>,
 }
 
 /// Where a browser has come to.
@@ -49,7 +50,13 @@ pub struct Persona {
 
 impl Browser {
     pub(crate) fn new(world: &Arc<World>) -> Self {
-        Self { world: Arc::clone(world), cookies: Mutex::default() }
+        Self { world: Arc::clone(world), cookies: Mutex::default(), forwarded_for: None }
+    }
+
+    /// Behind a proxy that tells so of where it is.
+    #[must_use]
+    pub fn forwarded_for(self, line: &str) -> Self {
+        Self { forwarded_for: Some(HeaderValue::from_str(line).unwrap()), ..self }
     }
 
     /// Goes to an address, and on to where it leads.
@@ -193,6 +200,9 @@ impl Browser {
         let now = self.world.clock.now();
         if let Some(cookies) = self.cookies.lock().unwrap().header(&url, now) {
             request.headers_mut().insert(COOKIE, HeaderValue::from_str(&cookies).unwrap());
+        }
+        if let Some(line) = &self.forwarded_for {
+            request.headers_mut().insert("x-forwarded-for", line.clone());
         }
         let answer = Answer::read(self.world.send(request).await).await;
         let mut cookies = self.cookies.lock().unwrap();

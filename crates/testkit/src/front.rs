@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use web::listen::{self, Limits};
+use web::proxies::TrustedProxies;
 
 /// A listener that is asked for the hosts of the first one, as behind a load balancer.
 pub struct Front {
@@ -40,7 +41,7 @@ impl Front {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let stop = CancellationToken::new();
-        let router = web::router(Arc::clone(app)).unwrap();
+        let router = web::router(Arc::clone(app), TrustedProxies::default()).unwrap();
         tokio::spawn(listen::serve(listener, tls, router, limits, stop.clone()));
         Self { port, certificate: None, stop: stop.drop_guard() }
     }

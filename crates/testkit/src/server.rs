@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use vault::keyring::KekSet;
 use web::listen::{self, Limits};
+use web::proxies::TrustedProxies;
 
 use crate::catalogue;
 use crate::clock::{ManualClock, WrongClock};
@@ -53,6 +54,7 @@ pub struct Builder {
     limits: Limits,
     call_timeout: Duration,
     by_link: bool,
+    proxies: TrustedProxies,
 }
 
 impl Default for Builder {
@@ -60,7 +62,8 @@ impl Default for Builder {
         // A short drain: tests end with connections that nobody closes.
         let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
         let (engine, seed) = (Engine::Sqlite, test_name());
-        Self { engine, seed, limits, call_timeout: CALL_TIMEOUT, by_link: false }
+        let proxies = TrustedProxies::default();
+        Self { engine, seed, limits, call_timeout: CALL_TIMEOUT, by_link: false, proxies }
     }
 }
 
@@ -93,6 +96,13 @@ impl Builder {
         self
     }
 
+    /// Whoever calls is a proxy of the operator's own.
+    #[must_use]
+    pub fn behind_proxies(self) -> Self {
+        let networks = ["127.0.0.0/8", "10.0.0.0/8"].map(|text| text.parse().unwrap());
+        Self { proxies: TrustedProxies::within(networks.into()), ..self }
+    }
+
     /// PostgreSQL, over a [`Link`].
     #[must_use]
     pub fn by_link(self) -> Self {
@@ -101,7 +111,7 @@ impl Builder {
 
     /// Starts it: provider, server, tenant.
     pub async fn start(self) -> TestServer {
-        let Self { engine, seed, limits, call_timeout, by_link } = self;
+        let Self { engine, seed, limits, call_timeout, by_link, proxies } = self;
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(&seed));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -132,7 +142,7 @@ impl Builder {
         .await
         .unwrap();
         let stop = CancellationToken::new();
-        let router = web::router(Arc::clone(&app)).unwrap();
+        let router = web::router(Arc::clone(&app), proxies).unwrap();
         tokio::spawn(listen::serve(listener, None, router, limits, stop.clone()));
 
         let http = http_client();

@@ -6,7 +6,6 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use engine::app::App;
 use engine::context::Context;
 use model::tenant::BaseUrl;
 use protocol::time::Timestamp;
@@ -58,13 +57,14 @@ impl FromRequestParts<AppState> for Asked {
         if let Some(asked) = parts.extensions.get::<Self>() {
             return Ok(asked.clone());
         }
-        let asked = resolve(parts, &state.app).await?;
+        let asked = resolve(parts, state).await?;
         parts.extensions.insert(asked.clone());
         Ok(asked)
     }
 }
 
-async fn resolve(parts: &Parts, app: &App) -> Result<Asked, Unaddressed> {
+async fn resolve(parts: &Parts, state: &AppState) -> Result<Asked, Unaddressed> {
+    let AppState { app, proxies, .. } = state;
     let now = app.now();
     let authority = authority(parts).ok_or(Unaddressed::UnknownHost)?;
     let tenant = app
@@ -75,7 +75,8 @@ async fn resolve(parts: &Parts, app: &App) -> Result<Asked, Unaddressed> {
     // From here on the configured URL counts, never what the request said of itself.
     let base = tenant.base_urls.iter().find(|base| base.authority() == authority).cloned();
     let base = base.ok_or(Unaddressed::UnknownHost)?;
-    let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string());
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let ip = peer.map(|peer| proxies.caller(peer.0.ip(), &parts.headers));
     let context = Context { tenant, base, ip, user_agent: user_agent(parts) };
     Ok(Asked { context, now })
 }

@@ -24,6 +24,7 @@ mod page;
 mod page_error;
 mod page_paths;
 pub mod pages;
+pub mod proxies;
 mod routes;
 mod visitor;
 
@@ -33,12 +34,14 @@ use axum::extract::FromRef;
 use engine::app::App;
 
 use crate::pages::views::{BrokenTranslation, Translations};
+use crate::proxies::TrustedProxies;
 
 /// What every handler can reach.
 #[derive(Clone)]
 pub struct AppState {
     app: Arc<App>,
     translations: Arc<Translations>,
+    proxies: Arc<TrustedProxies>,
 }
 
 impl FromRef<AppState> for Arc<App> {
@@ -57,7 +60,7 @@ impl FromRef<AppState> for Arc<Translations> {
 ///
 /// # Errors
 /// If a bundled translation lacks a message.
-pub fn router(app: Arc<App>) -> Result<axum::Router, BrokenTranslation> {
+pub fn router(app: Arc<App>, proxies: TrustedProxies) -> Result<axum::Router, BrokenTranslation> {
     let translations = Arc::new(Translations::bundled()?);
-    Ok(routes::router(AppState { app, translations }))
+    Ok(routes::router(AppState { app, translations, proxies: Arc::new(proxies) }))
 }

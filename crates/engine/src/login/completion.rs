@@ -97,7 +97,8 @@ async fn admit(
         sessions::begin(app, tx, context, visitor, user, connection, now).await?;
     let (code, authorization) =
         code::issue(app, tx, context, &login.accepted, &login.client, &session, now).await?;
-    users::note_login(tx, context.tenant_id(), &user.user_id, context.ip.as_deref(), now).await?;
+    let ip = context.ip.map(|address| address.to_string());
+    users::note_login(tx, context.tenant_id(), &user.user_id, ip.as_deref(), now).await?;
     Event::new(LogEventKind::Login, context)
         .client(&login.client)
         .user(user)

@@ -20,13 +20,14 @@ const READY_PAUSE: Duration = Duration::from_millis(10);
 /// How much of a log is shown, in bytes.
 const LOG_SHOWN_MAX: usize = 2_000;
 /// What `serve` would read beside its options.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 7] = [
     "STRONGROOM_DATABASE",
     "STRONGROOM_KEK",
     "STRONGROOM_KEK_FILE",
     "STRONGROOM_KEK_COMMAND",
     "STRONGROOM_LISTEN",
     "STRONGROOM_JOURNAL",
+    "STRONGROOM_TRUSTED_PROXIES",
 ];
 
 /// How one server is started.

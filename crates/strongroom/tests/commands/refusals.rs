@@ -105,3 +105,12 @@ async fn a_network_that_is_none_is_named() {
     let sentence = "invalid value '10.0.0.0/33' for '--allow-private-network <CIDR>'";
     check(folder().path(), &arguments, USAGE, sentence).await;
 }
+
+#[tokio::test]
+async fn a_proxy_that_is_no_network_is_named() {
+    let home = folder();
+    for nonsense in ["10.0.0.0/33", "proxy.example", "10.0.0.1:80"] {
+        let arguments = ["serve", "--database", "sqlite:data.db", "--trusted-proxy", nonsense];
+        check(home.path(), &arguments, USAGE, "--trusted-proxy").await;
+    }
+}
