@@ -8,6 +8,7 @@ use model::ids::ClientId;
 use protocol::oauth::token::GrantType;
 use serde_json::{Map, Value};
 
+use super::credentials::CredentialUses;
 use crate::change::{Change, merge_members, merge_metadata};
 
 /// What is to become of a client.
@@ -41,6 +42,8 @@ pub struct ClientChange {
     pub resource_server_identifier: Change<String>,
     /// Whether it gets no token without a proof of possession.
     pub require_proof_of_possession: Change<bool>,
+    /// What its credentials are used for.
+    pub credentials: CredentialUses,
     /// Free texts of the operator, merged on the first level.
     pub client_metadata: Change<Map<String, Value>>,
     /// Documented members that change nothing here; one that is `null` goes.
@@ -65,6 +68,7 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            credentials,
             client_metadata,
             kept,
         } = self;
@@ -85,11 +89,12 @@ impl ClientChange {
             ("require_proof_of_possession", require_proof_of_possession.is_keep()),
             ("client_metadata", client_metadata.is_keep()),
         ];
-        let changed = named.into_iter().filter_map(|(name, stays)| (!stays).then_some(name));
+        let named = named.into_iter().chain(credentials.names());
+        let changed = named.filter_map(|(name, stays)| (!stays).then_some(name));
         changed.chain(kept.keys().map(String::as_str)).collect()
     }
 
-    /// Does it.
+    /// Does it, except for the uses of credentials: those are resolved first.
     pub(super) fn apply(self, client: &mut Client) {
         let Self {
             name,
@@ -106,6 +111,7 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            credentials: _,
             client_metadata,
             kept,
         } = self;
@@ -174,6 +180,9 @@ pub(super) fn initial(client_id: ClientId, change: ClientChange) -> Client {
         allowed_logout_urls: Vec::new(),
         grant_types: Vec::new(),
         token_endpoint_auth_method,
+        client_authentication_methods: None,
+        signed_request_object: None,
+        token_vault_privileged_access: None,
         jwt_configuration: JwtConfiguration::default(),
         refresh_token: RefreshTokenSettings::default(),
         resource_server_identifier: None,
