@@ -4,6 +4,7 @@ use model::client::{
     AppType, AuthMethod, Client, ExpirationType, JwtConfiguration, RefreshTokenSettings,
     RegisteredGrant, RotationType,
 };
+use model::exchange_policy::ExchangePolicy;
 use model::ids::ClientId;
 use protocol::oauth::token::GrantType;
 use serde_json::{Map, Value};
@@ -42,6 +43,8 @@ pub struct ClientChange {
     pub resource_server_identifier: Change<String>,
     /// Whether it gets no token without a proof of possession.
     pub require_proof_of_possession: Change<bool>,
+    /// Limits on what it may have of the vault.
+    pub token_vault_policy: Change<ExchangePolicy>,
     /// What its credentials are used for.
     pub credentials: CredentialUses,
     /// Free texts of the operator, merged on the first level.
@@ -68,6 +71,7 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            token_vault_policy,
             credentials,
             client_metadata,
             kept,
@@ -87,6 +91,7 @@ impl ClientChange {
             ("refresh_token", refresh_token.is_keep()),
             ("resource_server_identifier", resource_server_identifier.is_keep()),
             ("require_proof_of_possession", require_proof_of_possession.is_keep()),
+            ("token_vault_policy", token_vault_policy.is_keep()),
             ("client_metadata", client_metadata.is_keep()),
         ];
         let named = named.into_iter().chain(credentials.names());
@@ -111,6 +116,7 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            token_vault_policy,
             credentials: _,
             client_metadata,
             kept,
@@ -129,6 +135,7 @@ impl ClientChange {
         refresh_token.apply(&mut client.refresh_token);
         resource_server_identifier.apply_optional(&mut client.resource_server_identifier);
         require_proof_of_possession.apply(&mut client.require_proof_of_possession);
+        token_vault_policy.apply_optional(&mut client.token_vault_policy);
         apply_client_metadata(client, client_metadata);
         merge_members(&mut client.kept, kept);
     }
@@ -183,6 +190,7 @@ pub(super) fn initial(client_id: ClientId, change: ClientChange) -> Client {
         client_authentication_methods: None,
         signed_request_object: None,
         token_vault_privileged_access: None,
+        token_vault_policy: None,
         jwt_configuration: JwtConfiguration::default(),
         refresh_token: RefreshTokenSettings::default(),
         resource_server_identifier: None,

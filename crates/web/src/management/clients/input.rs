@@ -62,6 +62,7 @@ fn read(body: Map<String, Value>) -> Result<ClientInput, ManagementError> {
         refresh_token: refresh_token(&mut members)?,
         resource_server_identifier: members.change("resource_server_identifier")?,
         require_proof_of_possession: members.change("require_proof_of_possession")?,
+        token_vault_policy: members.change("token_vault_policy")?,
         credentials: credential_uses(&mut members)?,
         client_metadata: client_metadata(&mut members)?,
         kept: members.rest(),

@@ -114,6 +114,7 @@ pub(super) const SERVED: &[Member] = &[
     ),
     Member::nullable("refresh_token", Shape::Record(REFRESH_TOKEN)),
     Member::new("require_proof_of_possession", Shape::Boolean),
+    Member::nullable("token_vault_policy", Shape::Object),
     Member::new("client_metadata", Shape::Object),
     Member::new("client_secret", Shape::Text { least: 1, most: 512 }),
 ];
