@@ -29,7 +29,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
-    /// Tell what is known of providers
+    /// Tell what is known of providers, and test a connection to one
     Providers {
         #[command(subcommand)]
         command: providers::ProvidersCommand,
@@ -52,5 +52,34 @@ impl Command {
             | Self::Selftest { .. } => LogFormat::ForPeople,
             Self::Serve(_) => LogFormat::Json,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+
+    /// What the options of a command and of those below it can be instead.
+    fn variables(command: &Command) -> Vec<String> {
+        let own = command.get_arguments().filter_map(|argument| argument.get_env());
+        let own = own.map(|name| name.to_string_lossy().into_owned());
+        own.chain(command.get_subcommands().flat_map(variables)).collect()
+    }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let document = include_str!("../../../docs/configuration.md");
+        let variables = variables(&Cli::command());
+        assert!(!variables.is_empty());
+        for name in variables {
+            assert!(document.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
     }
 }

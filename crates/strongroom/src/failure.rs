@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use connectors::CatalogueError;
+use engine::connection_check::CheckError;
 use engine::keys::KeyError;
 use model::tenant::InvalidBaseUrl;
 use store::StoreError;
@@ -56,6 +57,12 @@ pub(crate) enum Failure {
     #[error("no provider of the strategy {strategy} is known; see: strongroom providers list")]
     UnknownProvider { strategy: String },
     #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error("there are several tenants; name one with --tenant")]
+    WhichTenant,
+    #[error("there is no tenant {name}")]
+    UnknownTenant { name: String },
+    #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     #[error(transparent)]
     Translation(#[from] BrokenTranslation),
@@ -81,8 +88,10 @@ pub(crate) enum Failure {
     PromiseBroken { violations: usize },
 }
 
-/// The exit codes that a command fails with; 2, a misused command line, is clap's.
+/// The exit codes that a command fails with.
 const FAILED: u8 = 1;
+/// What clap says, too.
+const MISUSED: u8 = 2;
 const CONFIGURATION: u8 = 3;
 const NOT_FOUND: u8 = 5;
 
@@ -120,10 +129,20 @@ impl Failure {
             | Self::NoTenant
             | Self::TenantExists { .. }
             | Self::NoKek { .. }
+            | Self::Check(CheckError::NoBaseUrl)
             | Self::Seed(SeedError::Occupied(_)) => CONFIGURATION,
-            Self::UnknownProvider { .. } => NOT_FOUND,
+            Self::UnknownProvider { .. }
+            | Self::UnknownTenant { .. }
+            | Self::Check(
+                CheckError::UnknownConnection
+                | CheckError::NotAProvider
+                | CheckError::UnknownStrategy(_),
+            ) => NOT_FOUND,
+            Self::WhichTenant => MISUSED,
             Self::Store(error) | Self::Seed(SeedError::Store(error)) => store_code(error),
-            Self::Key(error) | Self::Seed(SeedError::Key(error)) => key_code(error),
+            Self::Key(error)
+            | Self::Seed(SeedError::Key(error))
+            | Self::Check(CheckError::Key(error)) => key_code(error),
             Self::Seed(SeedError::Password(_))
             | Self::Runtime(_)
             | Self::Signals(_)

@@ -5,6 +5,7 @@
 //! worker that runs scripts. Nothing here decides who may do what: it puts the parts together, listens,
 //! and says in one sentence why it cannot.
 
+mod bystander;
 mod cli;
 mod dev;
 mod failure;
@@ -13,6 +14,7 @@ mod kek_options;
 mod keys;
 mod listeners;
 mod logging;
+mod output;
 mod providers;
 pub mod seed;
 mod selftest;
@@ -54,7 +56,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Serve(options) => serve::run(options).await?,
             Command::Tenant { command } => tenant::run(command).await?,
             Command::Keys { command } => return keys::run(command).await,
-            Command::Providers { command } => providers::run(command)?,
+            Command::Providers { command } => return providers::run(command).await,
             Command::Selftest { command } => selftest::run(command).await?,
         }
         Ok(ExitCode::SUCCESS)

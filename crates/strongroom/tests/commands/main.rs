@@ -9,6 +9,7 @@ mod hardening;
 mod keys;
 mod pkcs11;
 mod process;
+mod providers;
 mod refusals;
 mod selftest;
 mod serve;
