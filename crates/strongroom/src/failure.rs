@@ -12,7 +12,10 @@ use model::tenant::InvalidBaseUrl;
 use store::StoreError;
 use web::pages::views::BrokenTranslation;
 
-use crate::dev::{DemoError, LocalCaError, PlaceError, SeedFileError};
+use crate::dev::{
+    ClockError, DemoError, EmulatedError, FaultError, LocalCaError, PlaceError, RemoteError,
+    SeedFileError,
+};
 use crate::listeners::ListenError;
 use crate::seed::SeedError;
 use crate::selftest::SelftestError;
@@ -46,6 +49,14 @@ pub(crate) enum Failure {
     Seed(#[from] SeedError),
     #[error(transparent)]
     LocalCa(#[from] LocalCaError),
+    #[error(transparent)]
+    Emulated(#[from] EmulatedError),
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     #[error(transparent)]
     TlsFiles(#[from] TlsFilesError),
     #[error("the client for outbound calls cannot be set up")]
@@ -132,13 +143,15 @@ impl Failure {
             | Self::Check(CheckError::NoBaseUrl)
             | Self::Seed(SeedError::Occupied(_)) => CONFIGURATION,
             Self::UnknownProvider { .. }
+            | Self::Emulated(_)
             | Self::UnknownTenant { .. }
             | Self::Check(
                 CheckError::UnknownConnection
                 | CheckError::NotAProvider
                 | CheckError::UnknownStrategy(_),
-            ) => NOT_FOUND,
-            Self::WhichTenant => MISUSED,
+            )
+            | Self::Fault(FaultError::NotEmulated { .. }) => NOT_FOUND,
+            Self::Fault(_) | Self::Clock(_) | Self::WhichTenant => MISUSED,
             Self::Store(error) | Self::Seed(SeedError::Store(error)) => store_code(error),
             Self::Key(error)
             | Self::Seed(SeedError::Key(error))
@@ -151,6 +164,7 @@ impl Failure {
             | Self::Program(_)
             | Self::Translation(_)
             | Self::Emulator(_)
+            | Self::Remote(_)
             | Self::EraseNotConfirmed { .. }
             | Self::Selftest(_)
             | Self::PromiseBroken { .. }

@@ -1,7 +1,7 @@
 //! What `dev` tells: one line of JSON for tools, or a [`summary`] for people.
 
 use std::io::{self, Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::ids::ClientId;
@@ -9,6 +9,7 @@ use model::resource_server::SystemApi;
 use protocol::secret::{Disclosed, kind};
 use serde::Serialize;
 
+use super::control::{ControlSecret, Door};
 use super::local_ca::CaFiles;
 use super::ports::Origins;
 use super::provider::Provider;
@@ -32,7 +33,19 @@ pub(super) struct Announcement {
     pub(super) users: Vec<Person>,
     pub(super) connections: Connections,
     pub(super) emulator: Emulator,
+    /// The connections that `--providers` made.
+    pub(super) providers: Vec<String>,
+    pub(super) control: Control,
     pub(super) demo: Option<String>,
+}
+
+/// How the running server is commanded.
+#[derive(Serialize)]
+pub(super) struct Control {
+    /// Where the file with all of this lies.
+    pub(super) folder: PathBuf,
+    pub(super) url: String,
+    pub(super) secret: Disclosed<ControlSecret>,
 }
 
 #[derive(Serialize)]
@@ -84,6 +97,14 @@ pub(super) struct EmulatorUser {
     pub(super) password: Disclosed<kind::Password>,
 }
 
+impl Control {
+    /// The door of a folder.
+    pub(super) fn of(folder: &Path, door: &Door) -> Self {
+        let (folder, url, secret) = (folder.to_owned(), door.url.clone(), door.secret.clone());
+        Self { folder, url, secret }
+    }
+}
+
 impl Announcement {
     /// What stands where.
     pub(super) fn new(
@@ -91,6 +112,7 @@ impl Announcement {
         ca: Option<CaFiles>,
         seeded: Seeded,
         provider: &Provider,
+        control: Control,
     ) -> Self {
         let Seeded { tenant: _, management, spa, web, api, people } = seeded;
         let announced = origins.announced();
@@ -122,6 +144,13 @@ impl Announcement {
                 issuer: provider.access.issuer.clone(),
                 users: emulator_users.collect(),
             },
+            providers: provider
+                .flavours
+                .keys()
+                .filter(|name| *name != CALENDAR_CONNECTION)
+                .cloned()
+                .collect(),
+            control,
             demo: origins.demo.as_ref().map(|demo| demo.issuer().to_owned()),
         }
     }

@@ -5,8 +5,10 @@
 mod actions;
 mod aws_kms;
 mod dev;
+mod dev_commands;
 mod hardening;
 mod keys;
+mod person;
 mod pkcs11;
 mod process;
 mod providers;
