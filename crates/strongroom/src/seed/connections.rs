@@ -64,28 +64,14 @@ pub(super) async fn calendar(
         // What an earlier emulator said of itself is of no use.
         connection.options.remove("oidc_metadata");
         connection.options.extend(place_of(provider));
-        let stored = sealed(plot, connection, &provider.client_secret)?;
-        connections::update(&mut plot.tx, &plot.tenant.id, &stored).await?;
-        return enable(plot, &stored.connection, clients.newcomers()).await;
+        return renew(plot, connection, provider, clients).await;
     }
     let mut options = place_of(provider);
     options.insert("type".to_owned(), json!("back_channel"));
     options.insert("scope".to_owned(), json!(CALENDAR_SCOPES));
     options.insert("revoke_on_disconnect".to_owned(), json!(true));
-    let connection = Connection {
-        id: plot.app.entropy.id("con_", 16),
-        name: CALENDAR_CONNECTION.to_owned(),
-        display_name: Some("Calendar".to_owned()),
-        strategy: Strategy::Provider("oidc".to_owned()),
-        options,
-        authentication: purpose(true),
-        connected_accounts: purpose(true),
-        metadata: Map::new(),
-        kept: Map::new(),
-    };
-    let stored = sealed(plot, connection, &provider.client_secret)?;
-    connections::insert(&mut plot.tx, &plot.tenant.id, &stored, plot.now).await?;
-    enable(plot, &stored.connection, clients.of_people()).await
+    let (name, title) = (CALENDAR_CONNECTION, "Calendar");
+    add(plot, (name, title, "oidc"), options, provider, clients).await
 }
 
 /// Makes the connection to a provider that the emulator pretends to be. One that an operator has led
@@ -104,17 +90,26 @@ pub(super) async fn emulated(
         if !is_ours {
             return Err(SeedError::Occupied(name.clone()));
         }
-        let stored = sealed(plot, connection, &provider.client_secret)?;
-        connections::update(&mut plot.tx, &plot.tenant.id, &stored).await?;
-        return enable(plot, &stored.connection, clients.newcomers()).await;
+        return renew(plot, connection, provider, clients).await;
     }
     let mut options = needed_options(spec);
     options.insert("client_id".to_owned(), client_id);
+    add(plot, (name, &spec.name, name), options, provider, clients).await
+}
+
+/// Makes a connection of this name, title and strategy, for the applications of people.
+async fn add(
+    plot: &mut Plot<'_>,
+    (name, title, strategy): (&str, &str, &str),
+    options: Map<String, Value>,
+    provider: &ProviderAccess,
+    clients: &Clients,
+) -> Result<(), SeedError> {
     let connection = Connection {
         id: plot.app.entropy.id("con_", 16),
-        name: name.clone(),
-        display_name: Some(spec.name.clone()),
-        strategy: Strategy::Provider(name.clone()),
+        name: name.to_owned(),
+        display_name: Some(title.to_owned()),
+        strategy: Strategy::Provider(strategy.to_owned()),
         options,
         authentication: purpose(true),
         connected_accounts: purpose(true),
@@ -124,6 +119,18 @@ pub(super) async fn emulated(
     let stored = sealed(plot, connection, &provider.client_secret)?;
     connections::insert(&mut plot.tx, &plot.tenant.id, &stored, plot.now).await?;
     enable(plot, &stored.connection, clients.of_people()).await
+}
+
+/// Gives a connection that exists the secret of today's emulator.
+async fn renew(
+    plot: &mut Plot<'_>,
+    connection: Connection,
+    provider: &ProviderAccess,
+    clients: &Clients,
+) -> Result<(), SeedError> {
+    let stored = sealed(plot, connection, &provider.client_secret)?;
+    connections::update(&mut plot.tx, &plot.tenant.id, &stored).await?;
+    enable(plot, &stored.connection, clients.newcomers()).await
 }
 
 /// What a connection has to say beside our registration: what fills the gaps in the addresses, whom to

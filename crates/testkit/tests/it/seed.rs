@@ -12,14 +12,9 @@ use testkit::{Connect, Emulated, Exchange, Login, TestServer};
 
 use crate::scene::{LoggedIn, add_connection, owner_of};
 
-/// `strongroom dev --providers …`, with all that there are.
-#[tokio::test]
-async fn every_provider_that_can_be_emulated_is_ready_to_be_connected() {
-    let server = TestServer::start().await;
-    let app = server.app();
-    let emulated: Vec<_> =
-        app.catalogue.iter().filter(|spec| spec.knows_its_endpoints()).cloned().collect();
-    let plan = || Plan {
+/// What stands there already, and nobody new.
+fn plan(server: &TestServer) -> Plan {
+    Plan {
         tenant: TenantId::new(TENANT),
         base_urls: server.seeded().tenant.base_urls.clone(),
         applications: Applications::default(),
@@ -29,11 +24,21 @@ async fn every_provider_that_can_be_emulated_is_ready_to_be_connected() {
             client_id: "strongroom".to_owned(),
             client_secret: server.provider().client_secret().clone(),
         },
-        emulated: emulated.clone(),
-    };
+        emulated: Vec::new(),
+    }
+}
+
+/// `strongroom dev --providers …`, with all that there are.
+#[tokio::test]
+async fn every_provider_that_can_be_emulated_is_ready_to_be_connected() {
+    let server = TestServer::start().await;
+    let app = server.app();
+    let emulated: Vec<_> =
+        app.catalogue.iter().filter(|spec| spec.knows_its_endpoints()).cloned().collect();
     // Twice, as when the command is run again.
     for _ in 0..2 {
-        seed::plant(app, plan(), std::future::pending(), app.now()).await.unwrap();
+        let plan = Plan { emulated: emulated.clone(), ..plan(&server) };
+        seed::plant(app, plan, std::future::pending(), app.now()).await.unwrap();
     }
     let ada = LoggedIn::of(&server, &Login::web()).await;
     for spec in &emulated {
@@ -53,18 +58,8 @@ async fn a_connection_of_the_operators_own_is_left_alone() {
     let own = json!({ "client_id": "ours-at-slack", "scope": ["chat:write"] });
     add_connection(&server, "slack", "slack", own).await;
     let app = server.app();
-    let plan = Plan {
-        tenant: TenantId::new(TENANT),
-        base_urls: server.seeded().tenant.base_urls.clone(),
-        applications: Applications::default(),
-        people: Vec::new(),
-        provider: ProviderAccess {
-            issuer: server.provider().issuer().to_owned(),
-            client_id: "strongroom".to_owned(),
-            client_secret: server.provider().client_secret().clone(),
-        },
-        emulated: vec![Arc::clone(app.catalogue.get("slack").unwrap())],
-    };
+    let slack = Arc::clone(app.catalogue.get("slack").unwrap());
+    let plan = Plan { emulated: vec![slack], ..plan(&server) };
     let planted = seed::plant(app, plan, std::future::pending(), app.now()).await;
     let refused = planted.unwrap_err().to_string();
     assert_eq!(refused, "slack is in the way of the seed: start with another database");
@@ -106,16 +101,9 @@ async fn planting_again_finds_what_is_there_and_sets_new_passwords() {
     };
     let moved = BaseUrl::parse("http://localhost:5000").unwrap();
     let plan = Plan {
-        tenant: TenantId::new(TENANT),
         base_urls: vec![moved.clone(), before.tenant.base_urls[1].clone()],
-        applications: Applications::default(),
         people: vec![person.clone()],
-        provider: ProviderAccess {
-            issuer: server.provider().issuer().to_owned(),
-            client_id: "strongroom".to_owned(),
-            client_secret: server.provider().client_secret().clone(),
-        },
-        emulated: Vec::new(),
+        ..plan(&server)
     };
     let no_keys = std::future::pending();
     let app = server.app();
