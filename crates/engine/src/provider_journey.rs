@@ -39,7 +39,7 @@ use crate::context::Context;
 /// A journey takes no longer.
 pub(crate) const JOURNEY_TIMEOUT: Duration = Duration::from_mins(10);
 /// Where every provider sends the browser back to, under the base URL.
-const CALLBACK_PATH: &str = "login/callback";
+pub(crate) const CALLBACK_PATH: &str = "login/callback";
 const STATE_PREFIX: &str = "sps_";
 
 /// What a browser was sent for. Stored with the journey.

@@ -57,6 +57,13 @@ pub(crate) struct Options {
         value_parser = network
     )]
     trusted_proxy: Vec<IpNet>,
+    #[command(flatten)]
+    reach: ReachOptions,
+}
+
+/// Where calls to providers may lead, beside public addresses.
+#[derive(Args)]
+pub(crate) struct ReachOptions {
     /// Let connections lead to providers on this machine, for tests
     #[arg(long)]
     allow_loopback_providers: bool,
@@ -69,6 +76,17 @@ pub(crate) struct Options {
 fn network(text: &str) -> Result<IpNet, ipnet::AddrParseError> {
     let address = text.parse::<IpAddr>();
     address.map(IpNet::from).or_else(|_| text.parse())
+}
+
+impl ReachOptions {
+    /// The rule for the guarded client.
+    pub(crate) fn reach(self) -> Reach {
+        match self.allow_private_network {
+            networks if !networks.is_empty() => Reach::PublicAnd(networks),
+            _ if self.allow_loopback_providers => Reach::PublicAndLoopback,
+            _ => Reach::Public,
+        }
+    }
 }
 
 /// Where the data is and what opens it.
@@ -137,11 +155,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let catalogue = options.providers.catalogue()?;
     let listener = listeners::on(options.listen, "--listen").await?;
     let (database, keks) = options.storage.open_populated().await?;
-    let reach = match options.allow_private_network {
-        networks if !networks.is_empty() => Reach::PublicAnd(networks),
-        _ if options.allow_loopback_providers => Reach::PublicAndLoopback,
-        _ => Reach::Public,
-    };
+    let reach = options.reach.reach();
     let journal = options.storage.journal();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let app = wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await?;

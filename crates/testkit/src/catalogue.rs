@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use connectors::{Catalogue, Spec};
+use emulator::Flavour;
 use url::Url;
 
 static EMBEDDED: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
@@ -11,18 +12,14 @@ static EMBEDDED: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().un
 ///
 /// The facts stay those of the catalogue: only the addresses are others.
 pub(crate) fn of_emulator(base: &Url) -> Catalogue {
-    EMBEDDED.moved(|strategy| match strategy {
-        // Written by hand, and older than the others.
-        "google-oauth2" => Some(format!("{base}google")),
-        strategy => Some(format!("{base}{strategy}")),
-    })
+    EMBEDDED.moved(|strategy| Flavour::of_strategy(strategy).map(|flavour| flavour.issuer(base)))
 }
 
 /// The files by which the emulator pretends to be somebody.
 pub(crate) fn emulated() -> Vec<Arc<Spec>> {
     let by_file = |spec: &&Arc<Spec>| {
-        let by_hand = ["github", "google-oauth2"];
-        spec.knows_its_endpoints() && !by_hand.contains(&spec.strategy.as_str())
+        let flavour = Flavour::of_strategy(&spec.strategy);
+        spec.knows_its_endpoints() && matches!(flavour, Some(Flavour::Catalogued(_)))
     };
     EMBEDDED.iter().filter(by_file).cloned().collect()
 }

@@ -71,7 +71,7 @@ async fn break_it(scene: &Scene, name: &str, question: &mut Value) -> bool {
     match name {
         "client" => question["client_id"] = json!("nobody"),
         "privileged_access" => {
-            question["subject_token_type"] = json!(SubjectTokenType::Jwt.as_str())
+            question["subject_token_type"] = json!(SubjectTokenType::Jwt.as_str());
         }
         "resource_server" => {
             question["subject_token_type"] = json!(SubjectTokenType::AccessToken.as_str());
