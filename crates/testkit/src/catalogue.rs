@@ -7,11 +7,17 @@ use url::Url;
 
 static EMBEDDED: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
 
+/// The catalogue of this build, with the files of a folder.
+pub(crate) fn with(files: &[(String, String)]) -> Catalogue {
+    let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    EMBEDDED.load_dir(files).unwrap()
+}
+
 /// What is known of every provider; all are at the emulator whose root is `base`.
 ///
 /// The facts stay those of the catalogue: only the addresses are others.
-pub(crate) fn of_emulator(base: &Url) -> Catalogue {
-    EMBEDDED.moved(|strategy| match strategy {
+pub(crate) fn of_emulator(catalogue: &Catalogue, base: &Url) -> Catalogue {
+    catalogue.moved(|strategy| match strategy {
         // Written by hand, and older than the others.
         "google-oauth2" => Some(format!("{base}google")),
         strategy => Some(format!("{base}{strategy}")),
@@ -19,10 +25,10 @@ pub(crate) fn of_emulator(base: &Url) -> Catalogue {
 }
 
 /// The files by which the emulator pretends to be somebody.
-pub(crate) fn emulated() -> Vec<Arc<Spec>> {
+pub(crate) fn emulated(catalogue: &Catalogue) -> Vec<Arc<Spec>> {
     let by_file = |spec: &&Arc<Spec>| {
         let by_hand = ["github", "google-oauth2"];
         spec.knows_its_endpoints() && !by_hand.contains(&spec.strategy.as_str())
     };
-    EMBEDDED.iter().filter(by_file).cloned().collect()
+    catalogue.iter().filter(by_file).cloned().collect()
 }
