@@ -86,8 +86,10 @@ impl Case {
             serde_json::from_str(&self.fixture("callback.json")).unwrap();
         let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
         let callback = read_callback(&self.provider, pairs.chain([("code", "code-1")])).unwrap();
-        let text: String =
-            parameters.iter().map(|(name, value)| format!("  {name} = {value}\n")).collect();
+        let mut text = String::new();
+        for (name, value) in &parameters {
+            writeln!(text, "  {name} = {}", value.as_str().unwrap()).unwrap();
+        }
         self.note("The browser comes back", &text);
         self.facts = callback.facts;
     }
@@ -276,7 +278,10 @@ fn account(case: &mut Case, tokens: &TokenReply) {
         assert!(facts.contains_key(name), "{}: no {name}", case.spec.strategy);
     }
     if !facts.is_empty() {
-        let text: String = facts.iter().map(|(name, fact)| format!("{name} {fact}\n")).collect();
+        let mut text = String::new();
+        for (name, fact) in &facts {
+            writeln!(text, "{name} {fact}").unwrap();
+        }
         case.note("What is kept beside", &text);
     }
 }

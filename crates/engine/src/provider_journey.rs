@@ -243,9 +243,10 @@ async fn redeem(
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let Callback { code, facts } = read_callback(&provider, pairs)?;
     // The account may be in another place than the browser was sent to.
-    let provider = match facts.is_empty() {
-        true => provider,
-        false => resolve_provider(app, context, &stored, &facts, now).await?,
+    let provider = if facts.is_empty() {
+        provider
+    } else {
+        resolve_provider(app, context, &stored, &facts, now).await?
     };
     let task = {
         let (app, tenant) = (Arc::clone(app), context.tenant_id().clone());

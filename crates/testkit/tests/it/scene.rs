@@ -324,7 +324,7 @@ pub(crate) async fn add_connection(
     strategy: &str,
     options: Value,
 ) -> Value {
-    management(tenant, "connections", &connection_body(tenant, name, strategy, options)).await
+    management(tenant, "connections", &connection_body(tenant, name, strategy, &options)).await
 }
 
 /// What such a connection is asked for with.
@@ -332,7 +332,7 @@ pub(crate) fn connection_body(
     tenant: &Tenant,
     name: &str,
     strategy: &str,
-    options: Value,
+    options: &Value,
 ) -> Value {
     let seeded = tenant.seeded();
     let mut all = json!({

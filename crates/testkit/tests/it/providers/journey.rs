@@ -73,22 +73,31 @@ pub(super) async fn journey(spec: &Spec) -> Seen {
 /// Makes the connection, which revokes what is disconnected if that can be done.
 async fn connection(server: &TestServer, spec: &Spec) -> &'static str {
     let strategy = spec.strategy.as_str();
-    let mut options = options(spec);
-    if spec.endpoints.revocation.is_some() {
+    let mut options = options(server, spec);
+    if can_revoke(spec) {
         options["revoke_on_disconnect"] = json!(true);
         add_connection(server, strategy, strategy, options).await;
         return PASS;
     }
     add_connection(server, strategy, strategy, options.clone()).await;
     options["revoke_on_disconnect"] = json!(true);
-    let body = connection_body(server, "revoking", strategy, options);
+    let body = connection_body(server, "revoking", strategy, &options);
     let refused = Admin::of(server).await.post("connections", &body).await.expect(400);
     assert!(refused.text().contains("revoke_on_disconnect"), "{strategy}: {refused:?}");
     NO_ENDPOINT
 }
 
+/// Whether the file, or the connection that it leaves it to, says where a grant is ended.
+pub(super) fn can_revoke(spec: &Spec) -> bool {
+    let told_by_option = spec.endpoint_options.revocation.is_some();
+    spec.endpoints.revocation.is_some() || told_by_option || spec.discovery
+}
+
 /// The options that a connection to the provider needs beside our registration there.
-fn options(spec: &Spec) -> Value {
+fn options(server: &TestServer, spec: &Spec) -> Value {
+    if !spec.knows_its_endpoints() {
+        return generic(server.provider().issuer(), spec);
+    }
     let mut options = fixture(spec, "options.json").unwrap_or_else(|| json!({}));
     if spec.account.must_match.is_some() {
         options["domain"] = json!(Emulated::email_of("ada").rsplit_once('@').unwrap().1);
@@ -102,6 +111,22 @@ fn options(spec: &Spec) -> Value {
         }
     }
     options
+}
+
+/// The options of a connection whose file describes nobody, to the emulator's plain provider.
+fn generic(issuer: &str, spec: &Spec) -> Value {
+    let scope = ["openid", "profile", "email", "offline_access", "read:calendar"];
+    if spec.discovery {
+        return json!({ "issuer": issuer, "scope": scope });
+    }
+    json!({
+        "authorizationURL": format!("{issuer}authorize"),
+        "tokenURL": format!("{issuer}token"),
+        "userinfo_endpoint": format!("{issuer}userinfo"),
+        "revocation_endpoint": format!("{issuer}revoke"),
+        "scope": scope,
+        "pkce_enabled": true,
+    })
 }
 
 fn fixture(spec: &Spec, file: &str) -> Option<Value> {
@@ -122,7 +147,11 @@ fn names_scopes(spec: &Spec) -> bool {
 
 /// The emulator's name for it.
 fn flavour(strategy: &str) -> &str {
-    if strategy == "google-oauth2" { "google" } else { strategy }
+    match strategy {
+        "google-oauth2" => "google",
+        "oauth2" => "oidc",
+        strategy => strategy,
+    }
 }
 
 /// A member of an account among those that are listed.
@@ -243,7 +272,7 @@ impl Journey<'_> {
     async fn downgrade(&self) -> &'static str {
         let Self { spec, server, ada } = self;
         let scopes = &spec.scopes;
-        let options = options(spec)["scope"].clone();
+        let options = options(server, spec)["scope"].clone();
         let options = options.as_array().into_iter().flatten().filter_map(Value::as_str);
         let options = options.filter_map(|scope| Scope::parse(scope).ok()).collect();
         let asked = scopes.always.union(&scopes.default).union(&options);
@@ -251,6 +280,12 @@ impl Journey<'_> {
             return NO_SCOPES;
         }
         let extra = self.another_scope(&asked);
+        if !spec.knows_its_endpoints() {
+            // The plain provider grants all or nothing.
+            let edit = json!({ "kind": "edit", "set": { "scope": asked.to_string() } });
+            let rule = json!({ "endpoint": "code_exchange", "effect": edit });
+            server.provider().fault(rule).await;
+        }
         let wanted = asked.iter().map(|scope| scope.as_str().to_owned()).chain([extra.clone()]);
         let connect = self.of("crowd-0", Some(wanted.collect()));
         let connecting = server.start_connecting(&ada.mine, &connect).await;
@@ -282,6 +317,7 @@ impl Journey<'_> {
             // What GitHub does not know it leaves out.
             "github" => return "admin:org".to_owned(),
             "google-oauth2" => return "https://www.googleapis.com/auth/drive.readonly".to_owned(),
+            "oauth2" | "oidc" => return "write:calendar".to_owned(),
             _ => {}
         }
         let identifies = ["openid", "email", "profile"];
@@ -316,7 +352,10 @@ impl Journey<'_> {
     }
 
     fn let_the_token_end(&self) {
-        self.server.clock().advance(self.spec.assumed_lifetime() + Duration::from_mins(1));
+        // The plain provider's live for an hour.
+        let shortest = Duration::from_hours(u64::from(!self.spec.knows_its_endpoints()));
+        let lifetime = self.spec.assumed_lifetime().max(shortest);
+        self.server.clock().advance(lifetime + Duration::from_mins(1));
     }
 
     async fn refresh(&self, account: &Connected) -> &'static str {
