@@ -80,10 +80,14 @@ async fn slacks_refusals_are_recognised() {
         json!({ "endpoint": "refresh", "effect": effect })
     };
     let provider = slack.server.provider();
-    for (error, status) in [("bad_client_secret", 500), ("ratelimited", 503)] {
+    let fresh = LoggedIn::of(&slack.server, &Login::web()).await;
+    // Neither is about the grant.
+    for error in ["bad_client_secret", "ratelimited"] {
         provider.fault(refused(error)).await;
         let answer = slack.exchange().await;
-        assert!(answer.status != 200 && answer.status != 401, "{error} {status}: {answer:?}");
+        assert!(answer.status >= 400, "{error}: {answer:?}");
+        let accounts = slack.server.connected_accounts(&fresh.mine).await;
+        assert_ne!(accounts[0]["health"]["status"], "needs_reconnect", "{error}");
         slack.server.clock().advance(Duration::from_mins(2));
     }
     provider.fault(refused("token_revoked")).await;
