@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{
     AuthorizationCode, ClientSecret, CodeVerifier, LoginState, ProviderRefreshToken,
 };
@@ -109,7 +110,7 @@ fn every_provider_does_what_its_file_says() {
 
 fn authorize(case: &mut Case) {
     let request = AuthorizeRequest {
-        purpose: Purpose::Connect { scopes: None },
+        purpose: Purpose::Connect { scopes: None, earlier: &ScopeSet::empty() },
         parameters: &[],
         redirect_uri: CALLBACK,
         state: &LoginState::new("state-1"),
@@ -286,7 +287,7 @@ fn summary(case: &Case, reply: &TokenReply) -> String {
     let refresh_ends = reply
         .refresh_expires_in
         .map_or_else(|| "unsaid".to_owned(), |life| format!("in {} s", life.as_secs()));
-    let set = |scopes: &Option<protocol::oauth::scope::ScopeSet>| {
+    let set = |scopes: &Option<ScopeSet>| {
         scopes.as_ref().map_or_else(|| "as asked".to_owned(), ToString::to_string)
     };
     let extras: Vec<&str> = reply.extras.as_map().keys().map(String::as_str).collect();

@@ -20,6 +20,7 @@
 //! straight into types that cannot be printed, and sizes are bounded.
 
 mod account;
+mod asked;
 mod attribute_map;
 mod authorize_url;
 mod callback;
@@ -47,6 +48,7 @@ mod token_call;
 mod token_reply;
 
 pub use account::{AccountFault, AccountReplies, ProviderAccount, read_account};
+pub use asked::connect_scopes;
 pub use authorize_url::{
     AuthorizeRequest, AuthorizeUrl, CONNECT_PARAMETERS, Purpose, authorize_url,
 };
@@ -62,6 +64,7 @@ pub use reply::{REPLY_BYTES_MAX, Reply};
 pub use request::{ProviderRequest, RequestBody, RequestError};
 pub use resolve::TRANSPORT_HEADERS;
 pub use revocation::{RevocableTokens, read_revocation_reply, revocation_request};
+pub use scopes::in_words;
 pub use spec::{RefreshSpec, Rotation, Spec};
 pub use template::Template;
 pub use token_call::{code_request, emails_request, refresh_request, userinfo_request};

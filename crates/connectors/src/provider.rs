@@ -16,7 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::metadata::discovery_url_of;
 use crate::options::{Options, OptionsError};
 use crate::parameters::UpstreamParameter;
-use crate::scopes;
+use crate::scopes::{self, ConfiguredScopes};
 use crate::spec::{RequestSeparator, Spec};
 
 /// Everything that a call to a provider needs.
@@ -34,14 +34,10 @@ pub struct Provider {
     pub client_auth: ClientAuth,
     /// Whether codes are bound to a verifier.
     pub pkce: Pkce,
-    /// What the connection asks for, without the words for offline access.
-    pub scopes: ScopeSet,
-    /// Whether the connection asks for access in the person's absence.
-    pub offline: bool,
     /// Extra parameters of the authorization request, by name.
     pub upstream_params: BTreeMap<String, UpstreamParameter>,
-    pub(crate) offline_scopes: ScopeSet,
-    pub(crate) separator: RequestSeparator,
+    /// What the connection asks for.
+    pub(crate) asks: ConfiguredScopes,
     /// What stands between scopes once a request brings its own.
     pub(crate) added_separator: RequestSeparator,
     pub(crate) names_issuer_in_response: bool,

@@ -55,7 +55,7 @@ impl Provider {
         let custom_headers = custom_headers(options)?;
         let authenticates_itself = custom_headers.iter().any(|(n, _)| *n == header::AUTHORIZATION);
         let usable_secret = secret.is_some() && !authenticates_itself;
-        let asked = scopes::configured(spec, options)?;
+        let asks = scopes::configured(spec, options)?;
         Ok(Self {
             spec: Arc::clone(spec),
             endpoints: endpoints(spec, options, metadata)?,
@@ -63,12 +63,9 @@ impl Provider {
             client_auth: client_auth(spec, options, metadata, usable_secret)?,
             pkce: pkce(spec, options, metadata, secret.is_some())?,
             client_secret: secret,
-            scopes: asked.scopes,
-            offline: asked.offline,
             upstream_params: parameters::configured(spec, options)?,
-            offline_scopes: asked.offline_scopes,
-            separator: asked.separator,
-            added_separator: added_separator(options, asked.separator)?,
+            added_separator: added_separator(options, asks.separator)?,
+            asks,
             names_issuer_in_response: metadata
                 .is_some_and(|m| m.authorization_response_iss_parameter_supported),
             custom_headers,

@@ -62,6 +62,7 @@ pub mod sessions;
 pub mod signup;
 pub mod tenants;
 pub mod tokensets;
+pub mod unused_grants;
 pub mod userinfo;
 pub mod users;
 pub mod vault_access;

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use connectors::{Provider, ProviderAccount, TokenReply, authorize_url, read_callback};
 use model::connection::{Connection, Strategy};
+use model::ids::UserId;
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::discovery::ProviderMetadata;
 use protocol::secret::{BrowserToken, CodeVerifier, Hashed, LoginState, kind};
@@ -29,12 +30,16 @@ use store::connections::StoredConnection;
 use store::provider_states::{self, ProviderState};
 use store::{StoreError, connections};
 use url::Url;
+use vault::tokenset::Tokens;
 
 pub use self::fault::{ArrivalCause, ArrivalError, JourneyError};
 use self::luggage::Luggage;
+use self::redemption::Told;
+use self::stray::Awaiting;
 use crate::app::App;
 use crate::connection_secret::{self, OpenedOptions};
 use crate::context::Context;
+use crate::unused_grants::UnusedGrant;
 
 /// A journey takes no longer.
 pub(crate) const JOURNEY_TIMEOUT: Duration = Duration::from_mins(10);
@@ -115,7 +120,8 @@ pub async fn depart(
         code_verifier: &verifier,
     };
     let target = authorize_url(&provider, &request);
-    let luggage = Luggage { verifier, nonce, redirect_uri, scopes: target.scopes };
+    let luggage =
+        Luggage { verifier, nonce, redirect_uri, scopes: target.scopes, kept: target.kept };
     let keys = app.tenant_keys(context.tenant_id(), now).await?;
     let connection_id = &stored.connection.id;
     let state = state.hashed();
@@ -147,6 +153,8 @@ pub struct Arrival {
     pub reply: TokenReply,
     /// What was granted; what was asked for, if the answer names nothing (RFC 6749 §5.1).
     pub scopes: ScopeSet,
+    /// Who connects it, if somebody does.
+    pub(crate) connects_for: Option<UserId>,
 }
 
 /// Steps 3 and 4: ends the journey. `parameters` are the callback's, repetitions included.
@@ -160,32 +168,61 @@ pub async fn arrive(
     parameters: &[(String, String)],
     now: Timestamp,
 ) -> Result<Arrival, ArrivalError> {
-    let unknown = |cause| ArrivalError { purpose: None, connection: None, cause };
+    let unknown = |cause| ArrivalError { purpose: None, connection: None, unused: None, cause };
     let (state, record) = consume(app, context, browser, parameters, now).await.map_err(unknown)?;
     let purpose: JourneyPurpose = serde_json::from_str(&record.purpose)
         .map_err(|error| unknown(StoreError::from(error).into()))?;
     let stored = find_connection(app, context, &record).await;
     let connection = stored.as_ref().ok().map(|stored| Box::new(stored.connection.clone()));
-    let failed = |cause| ArrivalError { purpose: Some(purpose.clone()), connection, cause };
-    let ended = match (stored, stray::is_awaited(app, context, browser, &purpose, now).await) {
-        (Ok(stored), Ok(true)) => {
-            redeem(app, context, stored, &record, &state, parameters, now).await
+    let failed =
+        |cause, unused| ArrivalError { purpose: Some(purpose.clone()), connection, unused, cause };
+    let ended = match (stored, stray::awaits(app, context, browser, &purpose, now).await) {
+        (Ok(stored), Ok(Some(awaiting))) => {
+            let redeemed = redeem(app, context, stored, &record, &state, parameters, now).await;
+            redeemed.map(|redeemed| (redeemed, awaiting))
         }
-        (Ok(_), Ok(false)) => Err(ArrivalCause::NotAwaited),
+        (Ok(_), Ok(None)) => Err(ArrivalCause::NotAwaited),
         (Err(cause), _) => Err(cause),
         (Ok(_), Err(error)) => Err(error.into()),
     };
-    match ended {
-        Ok((connection, provider, redeemed)) => {
-            let redemption::Redeemed { account, reply, scopes, missing } = redeemed;
-            // A login goes on with less; an account is connected for what was asked for.
-            if matches!(purpose, JourneyPurpose::Connect { .. }) && !missing.is_empty() {
-                return Err(failed(ArrivalCause::NotGranted(missing)));
-            }
-            Ok(Arrival { purpose, connection, provider, account, reply, scopes })
+    let (redeemed, awaiting) = match ended {
+        Ok(ended) => ended,
+        Err(cause) => return Err(failed(cause, None)),
+    };
+    let Redeemed { connection, provider, reply, told } = redeemed;
+    let unused = |subject, reply: TokenReply| match &awaiting {
+        Awaiting::Login => None,
+        Awaiting::Connect(user_id) => {
+            let (user_id, connection) = (user_id.clone(), connection.clone());
+            let TokenReply { access_token, refresh_token, .. } = reply;
+            let tokens = Tokens { access_token, refresh_token };
+            Some(Box::new(UnusedGrant { user_id, connection, subject, tokens }))
         }
-        Err(cause) => Err(failed(cause)),
+    };
+    match (told, &awaiting) {
+        // A login goes on with less; an account is connected for what was asked for.
+        (Ok(Told { account, missing, .. }), Awaiting::Connect(_)) if !missing.is_empty() => {
+            let unused = unused(Some(account.subject), reply);
+            Err(failed(ArrivalCause::NotGranted(missing), unused))
+        }
+        (Ok(Told { account, scopes, missing: _ }), _) => {
+            let connects_for = match awaiting {
+                Awaiting::Login => None,
+                Awaiting::Connect(user_id) => Some(user_id),
+            };
+            Ok(Arrival { purpose, connection, provider, account, reply, scopes, connects_for })
+        }
+        (Err(cause), _) => Err(failed(cause, unused(None, reply))),
     }
+}
+
+/// What a code was worth.
+struct Redeemed {
+    connection: Connection,
+    provider: Provider,
+    reply: TokenReply,
+    /// What the provider told of it.
+    told: Result<Told, ArrivalCause>,
 }
 
 /// Takes the journey of a state out, so that it ends once.
@@ -230,7 +267,7 @@ async fn redeem(
     state: &Hashed<kind::LoginState>,
     parameters: &[(String, String)],
     now: Timestamp,
-) -> Result<(Connection, Provider, redemption::Redeemed), ArrivalCause> {
+) -> Result<Redeemed, ArrivalCause> {
     let sealed = &record.sealed_verifier;
     let keys = app.keys_for_records(context.tenant_id(), &[sealed], now).await?;
     let luggage = Luggage::open(&keys, context, &stored.connection.id, state, sealed)?;
@@ -240,8 +277,9 @@ async fn redeem(
     let task = {
         let (app, tenant) = (Arc::clone(app), context.tenant_id().clone());
         async move {
-            let redeemed = redemption::redeem(&app, &tenant, &provider, luggage, &code, now).await;
-            redeemed.map(|redeemed| (stored.connection, provider, redeemed))
+            let reply = redemption::redeem(&app, &provider, &luggage, &code).await?;
+            let told = redemption::tell(&app, &tenant, &provider, &luggage, &reply, now).await;
+            Ok(Redeemed { connection: stored.connection, provider, reply, told })
         }
     };
     match app.detach(task).await {

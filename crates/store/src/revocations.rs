@@ -20,7 +20,7 @@ pub struct Revocation {
     pub user_id: UserId,
     /// Of which connection.
     pub connection_id: ConnectionId,
-    /// Whom the provider gave it to.
+    /// Whom the provider gave it to; empty, if that could not be told.
     pub subject: ProviderSubject,
     /// The version that the tokens are sealed for.
     pub version: i64,
@@ -66,6 +66,26 @@ pub async fn end(tx: &mut WriteTx, due: &Revocation) -> Result<bool> {
     let sql = "DELETE FROM revocations WHERE tenant = $1 AND account_id = $2 AND version = $3";
     let args = vec![(&due.tenant).into(), (&due.account_id).into(), due.version.into()];
     Ok(tx.execute(sql, args).await? == 1)
+}
+
+/// Adds a grant that is to end, at once.
+pub async fn insert(tx: &mut WriteTx, new: &Revocation) -> Result<()> {
+    let sql = "INSERT INTO revocations (tenant, account_id, user_id, connection_id, subject, \
+        version, sealed_tokens, user_share, created_at, next_attempt_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
+    let args = vec![
+        (&new.tenant).into(),
+        (&new.account_id).into(),
+        (&new.user_id).into(),
+        (&new.connection_id).into(),
+        (&new.subject).into(),
+        new.version.into(),
+        (&new.sealed_tokens).into(),
+        new.share.as_bytes().as_slice().into(),
+        new.created_at.into(),
+    ];
+    tx.execute(sql, args).await?;
+    Ok(())
 }
 
 /// What a renewal brought for an account that was removed meanwhile: those are the tokens to revoke, if
@@ -120,15 +140,21 @@ pub async fn replace(
 }
 
 /// Whether an account of the same person at the provider is connected by a connection: its tokens may
-/// live by the same grant.
+/// live by the same grant. If nobody knows whose the grant is, any account's may.
 pub async fn is_shared(
     q: &mut impl Query,
     due: &Revocation,
     connection_id: &ConnectionId,
 ) -> Result<bool> {
+    let (tenant, subject) = ((&due.tenant).into(), (&due.subject).into());
+    if due.subject.as_str().is_empty() {
+        let sql = "SELECT id FROM connected_accounts \
+            WHERE tenant = $1 AND connection_id = $2 LIMIT 1";
+        return Ok(q.row(sql, vec![tenant, connection_id.into()]).await?.is_some());
+    }
     let sql = "SELECT id FROM connected_accounts \
         WHERE tenant = $1 AND connection_id = $2 AND subject = $3 LIMIT 1";
-    let args = vec![(&due.tenant).into(), connection_id.into(), (&due.subject).into()];
+    let args = vec![tenant, connection_id.into(), subject];
     Ok(q.row(sql, args).await?.is_some())
 }
 

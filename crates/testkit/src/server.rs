@@ -220,6 +220,11 @@ impl TestServer {
         engine::retention::clean(&self.world.app, self.world.clock.now()).await.unwrap()
     }
 
+    /// Takes away what has ended, as the server does by itself each minute.
+    pub async fn sweep(&self) {
+        engine::jobs::sweep_all(&self.world.app).await.unwrap();
+    }
+
     /// How many renewed tokensets wait for the database.
     pub fn journalled(&self) -> usize {
         self.world.app.journal.waiting()

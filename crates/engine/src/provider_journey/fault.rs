@@ -11,6 +11,7 @@ use super::JourneyPurpose;
 use crate::keys::KeyError;
 use crate::outbound::OutboundError;
 use crate::provider_documents::DocumentError;
+use crate::unused_grants::UnusedGrant;
 
 /// Why a browser cannot leave for a provider, or a provider cannot be called.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,8 @@ pub struct ArrivalError {
     pub purpose: Option<JourneyPurpose>,
     /// By which connection, if that still exists.
     pub connection: Option<Box<Connection>>,
+    /// What the provider had given by then for an account.
+    pub unused: Option<Box<UnusedGrant>>,
     /// What is wrong.
     #[source]
     pub cause: ArrivalCause,
