@@ -9,12 +9,26 @@ import Provider from "oidc-provider";
 /** It comes with `npm ci`. */
 export const missing = undefined;
 
+/** Where it finds the keys of a client that authenticates by them. */
+const CLIENT_KEYS = "/client-keys";
+
 /** Starts it for the client that is called back at `redirectUri`. */
-export async function start(redirectUri) {
+export const start = (redirectUri) => startWith(redirectUri, false);
+
+/** The same for a client that has keys instead of a secret; `register` tells them. */
+export const startWithKeys = (redirectUri) => startWith(redirectUri, true);
+
+async function startWith(redirectUri, hasKeys) {
   const server = createServer().listen(0, "localhost");
   await once(server, "listening");
   const issuer = `http://localhost:${server.address().port}`;
-  const client = { client_id: "strongroom", client_secret: randomBytes(32).toString("hex") };
+  const client_id = "strongroom";
+  const client_secret = randomBytes(32).toString("hex");
+  const client = hasKeys ? { client_id } : { client_id, client_secret };
+  // It holds its clients to the method that they are registered with.
+  const token_endpoint_auth_method = hasKeys ? "private_key_jwt" : "client_secret_basic";
+  const registered = hasKeys ? { ...client, jwks_uri: issuer + CLIENT_KEYS } : client;
+  let clientKeys = [];
   let lifetime = 3600;
   /** Who allowed what. */
   const grants = new Map();
@@ -22,7 +36,14 @@ export async function start(redirectUri) {
 
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const provider = new Provider(issuer, {
-    clients: [{ ...client, redirect_uris: [redirectUri], grant_types: ["authorization_code", "refresh_token"] }],
+    clients: [
+      {
+        ...registered,
+        token_endpoint_auth_method,
+        redirect_uris: [redirectUri],
+        grant_types: ["authorization_code", "refresh_token"],
+      },
+    ],
     jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), use: "sig", alg: "RS256" }] },
     cookies: { keys: [randomBytes(32).toString("hex")] },
     features: { revocation: { enabled: true } },
@@ -55,7 +76,12 @@ export async function start(redirectUri) {
       if (ctx.body.refresh_token !== params.refresh_token) counts.rotations += 1;
     }
   });
-  server.on("request", provider.callback());
+  const serve = provider.callback();
+  server.on("request", (request, response) => {
+    if (request.url !== CLIENT_KEYS) return serve(request, response);
+    response.setHeader("content-type", "application/json");
+    return response.end(JSON.stringify({ keys: clientKeys }));
+  });
 
   return {
     issuer,
@@ -64,9 +90,10 @@ export async function start(redirectUri) {
       ...client,
       issuer,
       scope: "openid email offline_access",
-      // It holds its clients to the method that they are registered with, which is this one.
-      token_endpoint_auth_method: "client_secret_basic",
+      token_endpoint_auth_method,
     },
+    /** Registers the keys of the client, if it has any. */
+    register: hasKeys ? (keys) => (clientKeys = keys) : undefined,
     counts: async () => ({ ...counts }),
     /** From the next one on. Returns what was counted before. */
     accessTokensLast: async (seconds) => {

@@ -34,7 +34,7 @@ use crate::reply::Reply;
 use crate::request::{ProviderRequest, RequestError};
 use crate::revocation::{RevocableTokens, revocation_request};
 use crate::spec::{Rotation, Spec};
-use crate::testing::identity;
+use crate::testing::{MOMENT, identity};
 use crate::token_call::{code_request, refresh_request, userinfo_request};
 use crate::token_reply::{Expiry, TokenReply, read_token_reply};
 
@@ -144,7 +144,7 @@ fn authorize(case: &mut Case) {
 
 fn redeem(case: &mut Case) -> TokenReply {
     let (code, verifier) = (AuthorizationCode::new("code-1"), CodeVerifier::new("verifier-1"));
-    let request = code_request(&case.provider, &code, CALLBACK, &verifier).unwrap();
+    let request = code_request(&case.provider, &code, CALLBACK, &verifier, MOMENT).unwrap();
     let text = printed(&request);
     assert!(text.contains("code-1"), "{text}");
     // RFC 6749 §2.3: not more than one authentication method in each request.
@@ -170,7 +170,7 @@ fn refresh(case: &mut Case) {
         return;
     }
     let token = ProviderRefreshToken::new("refresh-1");
-    let text = printed(&refresh_request(&case.provider, &token).unwrap());
+    let text = printed(&refresh_request(&case.provider, &token, MOMENT).unwrap());
     assert!(text.contains("refresh-1"), "{text}");
     case.note("A refresh", &text);
     let reply = case.read("refresh.json").unwrap_or_else(|fault| {
@@ -247,7 +247,7 @@ fn revoke(case: &mut Case, tokens: &TokenReply) {
         access_token: Some(&tokens.access_token),
         refresh_token: tokens.refresh_token.as_ref(),
     };
-    match revocation_request(&case.provider, revocable) {
+    match revocation_request(&case.provider, revocable, MOMENT) {
         Ok(request) => {
             let text = printed(&request);
             let all = format!("{text}{:?}", request.headers());

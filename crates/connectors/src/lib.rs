@@ -21,6 +21,7 @@
 
 mod account;
 mod asked;
+mod assertion;
 mod attribute_map;
 mod authorize_url;
 mod callback;
@@ -49,6 +50,7 @@ mod token_reply;
 
 pub use account::{AccountFault, AccountReplies, ProviderAccount, read_account};
 pub use asked::connect_scopes;
+pub use assertion::Moment;
 pub use authorize_url::{
     AuthorizeRequest, AuthorizeUrl, CONNECT_PARAMETERS, Purpose, authorize_url,
 };

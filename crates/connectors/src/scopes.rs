@@ -115,7 +115,7 @@ pub(crate) fn split(spec: &Spec, asked: &ScopeSet) -> Split {
 /// every name that its scopes go by.
 pub(crate) fn beside(spec: &Spec, scopes: &ScopeSet, more: &ScopeSet) -> ScopeSet {
     let mut beside = ScopeSet::empty();
-    for scope in more.without(scopes).iter() {
+    for scope in &more.without(scopes) {
         let names = other_names(&spec.scopes, scope.as_str());
         let is_known = |name: &String| scopes.contains(name) || beside.contains(name);
         if !names.iter().any(is_known) {

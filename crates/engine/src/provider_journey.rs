@@ -17,7 +17,7 @@ mod stray;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{Provider, ProviderAccount, TokenReply, authorize_url, read_callback};
+use connectors::{ClientAuth, Provider, ProviderAccount, TokenReply, authorize_url, read_callback};
 use model::connection::{Connection, Strategy};
 use model::ids::UserId;
 use protocol::oauth::scope::ScopeSet;
@@ -37,6 +37,7 @@ use self::luggage::Luggage;
 use self::redemption::Told;
 use self::stray::Awaiting;
 use crate::app::App;
+use crate::connection_keys;
 use crate::connection_secret::{self, OpenedOptions};
 use crate::context::Context;
 use crate::unused_grants::UnusedGrant;
@@ -277,7 +278,7 @@ async fn redeem(
     let task = {
         let (app, tenant) = (Arc::clone(app), context.tenant_id().clone());
         async move {
-            let reply = redemption::redeem(&app, &provider, &luggage, &code).await?;
+            let reply = redemption::redeem(&app, &provider, &luggage, &code, now).await?;
             let told = redemption::tell(&app, &tenant, &provider, &luggage, &reply, now).await;
             Ok(Redeemed { connection: stored.connection, provider, reply, told })
         }
@@ -307,7 +308,12 @@ pub async fn resolve_provider(
         connection_secret::open_options(&keys, context.tenant_id(), stored)?;
     let metadata = discover(app, connection, strategy, now).await?;
     let (catalogue, metadata) = (&app.catalogue, metadata.as_deref());
-    Ok(Provider::resolve(catalogue, strategy, &options, client_secret, metadata)?)
+    let mut provider = Provider::resolve(catalogue, strategy, &options, client_secret, metadata)?;
+    if provider.client_auth == ClientAuth::PrivateKeyJwt {
+        let key = connection_keys::current(app, context.tenant_id(), &connection.id, now).await?;
+        provider.assertion_key = Some(key.ok_or(JourneyError::NoKey)?);
+    }
+    Ok(provider)
 }
 
 async fn discover(

@@ -196,7 +196,9 @@ async fn look(
             tracing::warn!(%error, connection = %account.connection, "discovery failed");
             return Ok(Look::Over(RefreshOutcome::passing("discovery")));
         }
-        Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
+        Err(
+            error @ (JourneyError::NotAProvider | JourneyError::Options(_) | JourneyError::NoKey),
+        ) => {
             tracing::warn!(%error, connection = %account.connection, "no provider");
             let code = FaultCode::fixed("connection_settings");
             return Ok(Look::Over(RefreshOutcome::Rejected(code)));

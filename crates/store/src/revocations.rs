@@ -7,7 +7,7 @@ use vault::seal::{Sealed, UserShare};
 
 use crate::connections::{self, StoredConnection};
 use crate::db::{Query, Row, WriteTx};
-use crate::{Result, connected_accounts};
+use crate::{Result, connected_accounts, connection_keys};
 
 /// A grant that is to end.
 #[derive(Debug)]
@@ -207,7 +207,11 @@ pub async fn forget_connections(tx: &mut WriteTx, removed_before: Timestamp) -> 
     let sql = "DELETE FROM departed_connections WHERE removed_at <= $1 AND NOT EXISTS \
         (SELECT 1 FROM revocations r WHERE r.tenant = departed_connections.tenant \
         AND r.connection_id = departed_connections.id)";
-    tx.execute(sql, vec![removed_before.into()]).await
+    let forgotten = tx.execute(sql, vec![removed_before.into()]).await?;
+    if forgotten > 0 {
+        connection_keys::forget(tx).await?;
+    }
+    Ok(forgotten)
 }
 
 fn from_row(row: &Row) -> Result<Revocation> {

@@ -108,7 +108,8 @@ impl Builder {
         let port = listener.local_addr().unwrap().port();
         let bases = base_urls(TENANT, port);
         let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
-        let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
+        let (emulator, provider, registered_keys) =
+            emulated::start(&clock, &entropy, callbacks).await;
 
         let journal = tempfile::tempdir().unwrap();
         let place = Place::make(engine).await;
@@ -137,8 +138,19 @@ impl Builder {
 
         let http = http_client();
         let stop = stop.drop_guard();
-        let world =
-            World { app, clock, entropy, http, emulator, provider, port, place, journal, stop };
+        let world = World {
+            app,
+            clock,
+            entropy,
+            http,
+            emulator,
+            provider,
+            registered_keys,
+            port,
+            place,
+            journal,
+            stop,
+        };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
         TestServer { world, tenant, seed, limits, link }

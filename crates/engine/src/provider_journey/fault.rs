@@ -22,6 +22,9 @@ pub enum JourneyError {
     /// The connection's options do not describe a provider.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The connection is to prove by a key who we are, and has none.
+    #[error("the connection has no key")]
+    NoKey,
     /// The provider's discovery document cannot be had.
     #[error("the provider's discovery document cannot be used")]
     Discovery(#[from] DocumentError),
@@ -119,7 +122,9 @@ impl ArrivalCause {
             Self::Outbound(_) | Self::Keys(_) | Self::Key(_) => true,
             Self::Journey(error) => match error {
                 JourneyError::Discovery(_) | JourneyError::Key(_) => true,
-                JourneyError::NotAProvider | JourneyError::Options(_) => false,
+                JourneyError::NotAProvider | JourneyError::Options(_) | JourneyError::NoKey => {
+                    false
+                }
             },
             Self::Token(fault) => match fault {
                 TokenFault::Passing { .. } => true,

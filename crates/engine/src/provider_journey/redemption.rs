@@ -1,8 +1,9 @@
 //! From an authorization code to an account.
 
 use connectors::{
-    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, SettledScopes,
-    TokenReply, code_request, emails_request, read_account, read_token_reply, userinfo_request,
+    AccountReplies, Moment, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody,
+    SettledScopes, TokenReply, code_request, emails_request, read_account, read_token_reply,
+    userinfo_request,
 };
 use model::ids::TenantId;
 use protocol::oauth::scope::ScopeSet;
@@ -31,8 +32,11 @@ pub(super) async fn redeem(
     provider: &Provider,
     luggage: &Luggage,
     code: &AuthorizationCode,
+    now: Timestamp,
 ) -> Result<TokenReply, ArrivalCause> {
-    let request = code_request(provider, code, &luggage.redirect_uri, &luggage.verifier)?;
+    let Luggage { redirect_uri, verifier, .. } = luggage;
+    let moment = Moment { jti: &app.entropy.uuid(), now };
+    let request = code_request(provider, code, redirect_uri, verifier, moment)?;
     let answer = send(app, request).await?;
     Ok(read_token_reply(provider, &as_reply(&answer))?)
 }

@@ -3,6 +3,7 @@
 mod flow;
 mod grants;
 mod lists;
+mod private_key_jwt;
 mod question;
 mod requests;
 mod strategies;
