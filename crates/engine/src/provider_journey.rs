@@ -154,6 +154,8 @@ pub struct Arrival {
     pub reply: TokenReply,
     /// What was granted; what was asked for, if the answer names nothing (RFC 6749 §5.1).
     pub scopes: ScopeSet,
+    /// What was asked for.
+    pub(crate) asked: ScopeSet,
     /// Who connects it, if somebody does.
     pub(crate) connects_for: Option<UserId>,
 }
@@ -206,12 +208,21 @@ pub async fn arrive(
             let unused = unused(Some(account.subject), reply);
             Err(failed(ArrivalCause::NotGranted(missing), unused))
         }
-        (Ok(Told { account, scopes, missing: _ }), _) => {
+        (Ok(Told { account, scopes, asked, missing: _ }), _) => {
             let connects_for = match awaiting {
                 Awaiting::Login => None,
                 Awaiting::Connect(user_id) => Some(user_id),
             };
-            Ok(Arrival { purpose, connection, provider, account, reply, scopes, connects_for })
+            Ok(Arrival {
+                purpose,
+                connection,
+                provider,
+                account,
+                reply,
+                scopes,
+                asked,
+                connects_for,
+            })
         }
         (Err(cause), _) => Err(failed(cause, unused(None, reply))),
     }

@@ -72,6 +72,9 @@ pub(crate) struct GivenAccount {
     /// add up.
     #[serde(default)]
     pub(crate) adds_up: bool,
+    /// What the provider was asked for.
+    #[serde(default)]
+    pub(crate) asked: ScopeSet,
 }
 
 /// What a provider gave: of which connection, which account, and the tokens.
@@ -85,7 +88,7 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Takes apart what came back from a provider.
     pub(crate) fn of(arrival: Arrival, now: Timestamp) -> Self {
-        let Arrival { connection, provider, account, reply, scopes, .. } = arrival;
+        let Arrival { connection, provider, account, reply, scopes, asked, .. } = arrival;
         let ProviderAccount { subject, email, email_verified, .. } = account;
         let given = Given::of(&reply, now);
         let account = GivenAccount {
@@ -97,6 +100,7 @@ impl Delivery {
             expires_in: given.expires_in,
             ends: given.ends,
             refresh_expires_at: given.refresh_expires_at,
+            asked,
             adds_up: reply.granted.is_none() && !provider.spec.scopes.widening.is_empty(),
         };
         let tokens =
@@ -172,6 +176,7 @@ pub(crate) async fn store(
         };
         if written {
             let account = stored.account;
+            connected_accounts::note_asked(tx, tenant, &account.id, &given.asked).await?;
             let kind = match &existing {
                 None => AccountEventKind::Created,
                 Some(existing) => kind_of_success(&existing.account, &account)

@@ -29,9 +29,9 @@ const MIGRATIONS: [Migration; 4] = [
         postgres: include_str!("../migrations/postgres/0003_events.sql"),
     },
     Migration {
-        name: "0005_connection_keys",
-        sqlite: include_str!("../migrations/sqlite/0005_connection_keys.sql"),
-        postgres: include_str!("../migrations/postgres/0005_connection_keys.sql"),
+        name: "0005_connections",
+        sqlite: include_str!("../migrations/sqlite/0005_connections.sql"),
+        postgres: include_str!("../migrations/postgres/0005_connections.sql"),
     },
 ];
 

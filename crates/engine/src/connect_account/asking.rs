@@ -47,7 +47,15 @@ pub(super) async fn earlier(
             (None, None) => true,
         }
     });
-    Ok(may_be_chosen.fold(ScopeSet::empty(), |all, account| all.union(&account.scopes)))
+    let mut earlier = ScopeSet::empty();
+    for account in may_be_chosen {
+        // A provider may grant what it lets nobody ask for: that would end the whole request.
+        let asked = connected_accounts::asked(q, tenant, &account.id).await?;
+        let again =
+            asked.map_or_else(|| account.scopes.clone(), |it| it.intersection(&account.scopes));
+        earlier = earlier.union(&again);
+    }
+    Ok(earlier)
 }
 
 /// What the provider will be asked for, in words as far as the catalogue has them.

@@ -22,6 +22,8 @@ use crate::provider_documents::Wanted;
 pub(super) struct Told {
     pub(super) account: ProviderAccount,
     pub(super) scopes: ScopeSet,
+    /// What was asked for.
+    pub(super) asked: ScopeSet,
     /// What was wanted and is not among them.
     pub(super) missing: ScopeSet,
 }
@@ -72,7 +74,7 @@ pub(super) async fn tell(
         }
         None => account(app, provider, reply, identity.as_ref()).await?,
     };
-    Ok(Told { account, scopes, missing: missing.without(kept) })
+    Ok(Told { account, scopes, asked: asked.clone(), missing: missing.without(kept) })
 }
 
 async fn account(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::key_rotation;
 use model::log_event::LogEventKind;
 use protocol::jose::jwk::JwkSet;
 use reqwest::Method;
@@ -177,5 +178,26 @@ async fn a_removed_connection_signs_until_its_grants_are_revoked() {
         signing.server.delete(&path).access(&ada.mine).send().await.expect(204);
         assert_eq!(signing.server.revoke_due().await, 1);
         assert_eq!(crate::support::count(&signing.server, keys).await, 0);
+    }
+}
+
+/// A rotation of the keys that seal everything takes those of connections along.
+#[tokio::test]
+async fn the_keys_of_a_connection_are_sealed_anew_with_everything_else() {
+    for engine in Engine::available() {
+        let server = TestServer::builder().engine(engine).start().await;
+        let signing = Signing::of(server, json!({})).await;
+        signing.connect().await;
+        let rotating = signing.server.rotating().await;
+        key_rotation::add_tenant_keys(&rotating, rotating.now()).await.unwrap();
+        signing.server.clock().advance(key_rotation::KNOWN_TO_ALL);
+        let before = key_rotation::status(&rotating).await.unwrap().older_records();
+        let done = key_rotation::reseal(&rotating, |_, _| {}, rotating.now()).await.unwrap();
+        assert!(done.failures.is_empty(), "{done:?}");
+        assert_eq!(i64::try_from(done.sealed).unwrap(), before);
+        assert_eq!(key_rotation::status(&rotating).await.unwrap().older_records(), 0);
+        let verified = key_rotation::verify(&rotating).await.unwrap();
+        assert!(verified.failures.is_empty(), "{verified:?}");
+        assert_eq!(signing.renew().await, 200);
     }
 }

@@ -16,3 +16,13 @@ CREATE TABLE connection_keys (
     PRIMARY KEY (tenant, connection_id, kid)
 ) STRICT;
 CREATE UNIQUE INDEX connection_keys_by_stage ON connection_keys (tenant, connection_id, stage);
+
+-- What the provider was asked for when an account was connected: what it granted may have other names, and
+-- some that nobody may ask it for.
+CREATE TABLE asked_scopes (
+    tenant TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    PRIMARY KEY (tenant, account_id),
+    FOREIGN KEY (tenant, account_id) REFERENCES connected_accounts (tenant, id) ON DELETE CASCADE
+) STRICT;
