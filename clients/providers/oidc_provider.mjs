@@ -9,9 +9,6 @@ import Provider from "oidc-provider";
 /** It comes with `npm ci`. */
 export const missing = undefined;
 
-/** Where it finds the keys of a client that authenticates by them. */
-const CLIENT_KEYS = "/client-keys";
-
 /** Starts it for the client that is called back at `redirectUri`. */
 export const start = (redirectUri) => startWith(redirectUri, false);
 
@@ -27,7 +24,7 @@ async function startWith(redirectUri, hasKeys) {
   const client = hasKeys ? { client_id } : { client_id, client_secret };
   // It holds its clients to the method that they are registered with.
   const token_endpoint_auth_method = hasKeys ? "private_key_jwt" : "client_secret_basic";
-  const registered = hasKeys ? { ...client, jwks_uri: issuer + CLIENT_KEYS } : client;
+  const registered = hasKeys ? { ...client, jwks_uri: `${issuer}/keys-of-the-client` } : client;
   let clientKeys = [];
   let lifetime = 3600;
   /** Who allowed what. */
@@ -52,6 +49,8 @@ async function startWith(redirectUri, hasKeys) {
       accountId,
       claims: () => ({ sub: accountId, email: `${accountId}@oidc-provider.test`, email_verified: true }),
     }),
+    // There is nothing else that it looks up.
+    fetch: async () => Response.json({ keys: clientKeys }),
     // A token that ended does not live on.
     clockTolerance: 0,
     // By itself it rotates those of confidential clients only towards their end.
@@ -76,12 +75,7 @@ async function startWith(redirectUri, hasKeys) {
       if (ctx.body.refresh_token !== params.refresh_token) counts.rotations += 1;
     }
   });
-  const serve = provider.callback();
-  server.on("request", (request, response) => {
-    if (request.url !== CLIENT_KEYS) return serve(request, response);
-    response.setHeader("content-type", "application/json");
-    return response.end(JSON.stringify({ keys: clientKeys }));
-  });
+  server.on("request", provider.callback());
 
   return {
     issuer,
