@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{
     AuthorizationCode, ClientSecret, CodeVerifier, LoginState, ProviderRefreshToken,
 };
@@ -36,7 +37,7 @@ use crate::reply::Reply;
 use crate::request::{ProviderRequest, RequestError};
 use crate::revocation::{RevocableTokens, revocation_request};
 use crate::spec::{Rotation, Spec, Teller};
-use crate::testing::identity;
+use crate::testing::{MOMENT, identity};
 use crate::token_call::{code_request, refresh_request, userinfo_request};
 use crate::token_reply::{Expiry, TokenReply, read_token_reply};
 
@@ -141,7 +142,7 @@ fn every_provider_does_what_its_file_says() {
 
 fn authorize(case: &mut Case) {
     let request = AuthorizeRequest {
-        purpose: Purpose::Connect { scopes: None },
+        purpose: Purpose::Connect { scopes: None, earlier: &ScopeSet::empty() },
         parameters: &[],
         redirect_uri: CALLBACK,
         state: &LoginState::new("state-1"),
@@ -175,7 +176,7 @@ fn authorize(case: &mut Case) {
 
 fn redeem(case: &mut Case) -> TokenReply {
     let (code, verifier) = (AuthorizationCode::new("code-1"), CodeVerifier::new("verifier-1"));
-    let request = code_request(&case.provider, &code, CALLBACK, &verifier).unwrap();
+    let request = code_request(&case.provider, &code, CALLBACK, &verifier, MOMENT).unwrap();
     let text = printed(&request);
     assert!(text.contains("code-1"), "{text}");
     // RFC 6749 §2.3: not more than one authentication method in each request.
@@ -201,7 +202,7 @@ fn refresh(case: &mut Case) {
         return;
     }
     let token = ProviderRefreshToken::new("refresh-1");
-    let text = printed(&refresh_request(&case.provider, &token).unwrap());
+    let text = printed(&refresh_request(&case.provider, &token, MOMENT).unwrap());
     assert!(text.contains("refresh-1"), "{text}");
     case.note("A refresh", &text);
     let reply = case.read("refresh.json").unwrap_or_else(|fault| {
@@ -291,7 +292,7 @@ fn revoke(case: &mut Case, tokens: &TokenReply) {
         access_token: Some(&tokens.access_token),
         refresh_token: tokens.refresh_token.as_ref(),
     };
-    match revocation_request(&case.provider, revocable) {
+    match revocation_request(&case.provider, revocable, MOMENT) {
         Ok(request) => {
             let text = printed(&request);
             let all = format!("{text}{:?}", request.headers());
@@ -331,7 +332,7 @@ fn summary(case: &Case, reply: &TokenReply) -> String {
     let refresh_ends = reply
         .refresh_expires_in
         .map_or_else(|| "unsaid".to_owned(), |life| format!("in {} s", life.as_secs()));
-    let set = |scopes: &Option<protocol::oauth::scope::ScopeSet>| {
+    let set = |scopes: &Option<ScopeSet>| {
         scopes.as_ref().map_or_else(|| "as asked".to_owned(), ToString::to_string)
     };
     let extras: Vec<&str> = reply.extras.as_map().keys().map(String::as_str).collect();

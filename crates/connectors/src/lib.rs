@@ -23,6 +23,8 @@
 //! straight into types that cannot be printed, and sizes are bounded.
 
 mod account;
+mod asked;
+mod assertion;
 mod attribute_map;
 mod authorize_url;
 mod callback;
@@ -51,6 +53,8 @@ mod token_call;
 mod token_reply;
 
 pub use account::{AccountFault, AccountReplies, ProviderAccount, read_account};
+pub use asked::connect_scopes;
+pub use assertion::Moment;
 pub use authorize_url::{
     AuthorizeRequest, AuthorizeUrl, CONNECT_PARAMETERS, Purpose, authorize_url,
 };
@@ -67,7 +71,7 @@ pub use reply::{REPLY_BYTES_MAX, Reply};
 pub use request::{ProviderRequest, RequestBody, RequestError};
 pub use resolve::TRANSPORT_HEADERS;
 pub use revocation::{RevocableTokens, read_revocation_reply, revocation_request};
-pub use scopes::effective as every_name_of;
+pub use scopes::{effective as every_name_of, in_words};
 pub use spec::{RefreshSpec, Rotation, Spec};
 pub use template::Template;
 pub use token_call::{code_request, emails_request, refresh_request, userinfo_request};

@@ -120,6 +120,29 @@ pub async fn replace_tokenset(
     Ok(tx.execute(sql, tokenset_args(tenant, stored, stored.account.version)).await? == 1)
 }
 
+/// Notes what the provider was asked for when an account was connected.
+pub async fn note_asked(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    id: &ConnectedAccountId,
+    scopes: &ScopeSet,
+) -> Result<u64> {
+    let sql = "INSERT INTO asked_scopes (tenant, account_id, scopes) VALUES ($1, $2, $3) \
+        ON CONFLICT (tenant, account_id) DO UPDATE SET scopes = excluded.scopes";
+    tx.execute(sql, vec![tenant.into(), id.into(), scopes.to_string().into()]).await
+}
+
+/// What the provider was asked for when an account was connected, if that was noted.
+pub async fn asked(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    id: &ConnectedAccountId,
+) -> Result<Option<ScopeSet>> {
+    let sql = "SELECT scopes FROM asked_scopes WHERE tenant = $1 AND account_id = $2";
+    let found = q.row(sql, vec![tenant.into(), id.into()]).await?;
+    found.map(|row| Ok(ScopeSet::parse_lenient(row.text("scopes")?))).transpose()
+}
+
 /// Lets the accounts of a connection that need a reconnect be tried once more. Why they needed one
 /// stays until that has worked.
 pub async fn try_again(

@@ -12,7 +12,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "0001_init",
         sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
@@ -32,6 +32,11 @@ const MIGRATIONS: [Migration; 5] = [
         name: "0004_labels",
         sqlite: include_str!("../migrations/sqlite/0004_labels.sql"),
         postgres: include_str!("../migrations/postgres/0004_labels.sql"),
+    },
+    Migration {
+        name: "0005_connections",
+        sqlite: include_str!("../migrations/sqlite/0005_connections.sql"),
+        postgres: include_str!("../migrations/postgres/0005_connections.sql"),
     },
     Migration {
         name: "0006_client_keys",

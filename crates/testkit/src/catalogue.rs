@@ -18,8 +18,7 @@ pub(crate) fn with(files: &[(String, String)]) -> Catalogue {
 ///
 /// The facts stay those of the catalogue: only the addresses are others.
 pub(crate) fn of_emulator(catalogue: &Catalogue, base: &Url) -> Catalogue {
-    catalogue
-        .moved(|strategy| Flavour::of_strategy(strategy).map(|flavour| flavour.issuer(base)))
+    catalogue.moved(|strategy| Flavour::of_strategy(strategy).map(|flavour| flavour.issuer(base)))
 }
 
 /// The files by which the emulator pretends to be somebody.

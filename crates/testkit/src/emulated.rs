@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use connectors::Catalogue;
-use emulator::{Client, Config, Emulator, Flavour, Running, Strategy, User};
+use emulator::{Client, Config, Emulator, Flavour, RegisteredKeys, Running, Strategy, User};
 use engine::clock::Clock;
 use engine::entropy::Entropy;
+use protocol::jose::jwk::JwkSet;
 use protocol::jose::jws::SigningKey;
 use protocol::secret::{ClientSecret, Password};
 use reqwest::Method;
@@ -34,6 +35,14 @@ pub struct Emulated {
 impl Emulated {
     pub(crate) fn new(world: &Arc<World>) -> Self {
         Self { world: Arc::clone(world) }
+    }
+
+    /// Our client id at the OpenID provider where we authenticate by keys.
+    pub const SIGNER: &str = "strongroom-signer";
+
+    /// Registers the public keys by which [`Emulated::SIGNER`] authenticates, as the only ones.
+    pub fn register_keys(&self, keys: JwkSet) {
+        self.world.registered_keys.replace(keys);
     }
 
     /// Its issuer.
@@ -151,7 +160,7 @@ pub(crate) async fn start(
     clock: &Arc<ManualClock>,
     entropy: &Arc<SeededEntropy>,
     callbacks: Vec<String>,
-) -> (Running, ProviderAccess) {
+) -> (Running, ProviderAccess, RegisteredKeys) {
     let source: &dyn Entropy = &**entropy;
     let client_secret: ClientSecret = source.secret("");
     let (now, fill) = (Arc::clone(clock), Arc::clone(entropy));
@@ -169,9 +178,11 @@ pub(crate) async fn start(
     let strategies = config.providers.iter().filter_map(|spec| Strategy::of(&spec.strategy));
     let catalogued = strategies.map(Flavour::Catalogued);
     config.clients = Flavour::ALL.into_iter().chain(catalogued).map(client).collect();
+    let keys = RegisteredKeys::default();
+    config.clients.push(Client::with_keys(Emulated::SIGNER, keys.clone(), callbacks.clone()));
     let running = Emulator::start(config).await.unwrap();
     let issuer = running.issuer.clone();
-    (running, ProviderAccess { issuer, client_id: CLIENT_ID.to_owned(), client_secret })
+    (running, ProviderAccess { issuer, client_id: CLIENT_ID.to_owned(), client_secret }, keys)
 }
 
 fn user(username: &str, name: &str) -> User {

@@ -128,7 +128,8 @@ impl Builder {
         let port = listener.local_addr().unwrap().port();
         let bases = base_urls(TENANT, port);
         let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
-        let (emulator, provider) = emulated::start(&catalogue, &clock, &entropy, callbacks).await;
+        let (emulator, provider, registered_keys) =
+            emulated::start(&catalogue, &clock, &entropy, callbacks).await;
 
         let journal = tempfile::tempdir().unwrap();
         let place = Place::make(engine).await;
@@ -157,8 +158,19 @@ impl Builder {
 
         let http = http_client();
         let stop = stop.drop_guard();
-        let world =
-            World { app, clock, entropy, http, emulator, provider, port, place, journal, stop };
+        let world = World {
+            app,
+            clock,
+            entropy,
+            http,
+            emulator,
+            provider,
+            registered_keys,
+            port,
+            place,
+            journal,
+            stop,
+        };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
         TestServer { world, tenant, seed, limits, link }
@@ -238,6 +250,11 @@ impl TestServer {
     /// Removes accounts that are of no use any more, as the server does by itself each hour.
     pub async fn clean(&self) -> u64 {
         engine::retention::clean(&self.world.app, self.world.clock.now()).await.unwrap()
+    }
+
+    /// Takes away what has ended, as the server does by itself each minute.
+    pub async fn sweep(&self) {
+        engine::jobs::sweep_all(&self.world.app).await.unwrap();
     }
 
     /// How many renewed tokensets wait for the database.

@@ -179,6 +179,12 @@ pub(crate) async fn owner_of(tenant: &Tenant, token: &str) -> String {
     line["sub"].as_str().unwrap().to_owned()
 }
 
+/// Whether any of the provider's tokens is alive.
+pub(crate) async fn lives(tenant: &Tenant) -> bool {
+    let tokens = tenant.provider().tokens().await;
+    tokens.iter().any(|token| token["active"].as_bool().unwrap_or(false))
+}
+
 /// What a refusal of the token endpoint says.
 #[derive(Clone, Copy)]
 pub(crate) struct Refusal {

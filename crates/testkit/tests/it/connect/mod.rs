@@ -2,7 +2,11 @@
 
 mod added;
 mod flow;
+mod grants;
 mod lists;
+mod private_key_jwt;
+mod question;
 mod quirks;
 mod requests;
 mod strategies;
+mod unused;
