@@ -1,5 +1,6 @@
 //! The authorization endpoint: RFC 6749 §4.1, OpenID Connect Core §3.1.2.
 //!
+//! 0. The request itself: whole, or what its client pushed before (`pushed.rs`).
 //! 1. Client and redirect URI. Until both are known to belong together nothing redirects, and the
 //!    person reads the error on a page of ours ([`Unaddressed`]).
 //! 2. Everything else about the request. From here on errors go to the redirect URI ([`Denial`]).
@@ -12,6 +13,7 @@ mod addressee;
 pub(crate) mod code;
 mod decision;
 mod denial;
+mod pushed;
 mod response;
 
 use model::client::Client;
@@ -22,6 +24,7 @@ use protocol::oauth::authorize::{
     AuthorizeError, AuthorizeErrorCause, AuthorizeRequest, Prompt, ReplyTo, ResponseMode,
     ScreenHint,
 };
+use protocol::oauth::pushed::PushedReference;
 use protocol::oauth::redirect_uri::RedirectUri;
 use protocol::oauth::token::GrantType;
 use protocol::secret::LoginState;
@@ -35,6 +38,8 @@ pub(crate) use self::addressee::find_client;
 use self::decision::{Decision, decide};
 pub(crate) use self::denial::Halt;
 pub use self::denial::{Denial, ProviderCause};
+use self::pushed::Pushed;
+pub use self::pushed::{PushError, push};
 pub(crate) use self::response::leads_to;
 pub use self::response::{AuthorizationResponse, ReplyAddress};
 use crate::access;
@@ -108,16 +113,42 @@ fn address(redirect_uri: &RedirectUri, reply_to: &ReplyTo) -> ReplyAddress {
     ReplyAddress { redirect_uri: redirect_uri.clone(), mode, state: reply_to.state.clone() }
 }
 
-/// Takes a request up. It comes parsed, or with what is wrong with it.
+/// A request as a browser brings it.
+#[derive(Debug)]
+pub enum Brought {
+    /// Whole: parsed, or with what is wrong with it.
+    Whole(Result<AuthorizeRequest, AuthorizeError>),
+    /// By reference.
+    Pushed(PushedReference),
+}
+
+/// A request that was understood, and what is known of it from before.
+struct Understood {
+    request: AuthorizeRequest,
+    /// Whom it is about, if that was asked when it was pushed.
+    pushed: Option<Hint>,
+}
+
+/// Takes a request up.
 pub async fn begin(
     app: &App,
     context: &Context,
     visitor: Visitor<'_>,
-    request: Result<AuthorizeRequest, AuthorizeError>,
+    brought: Brought,
     now: Timestamp,
 ) -> Result<Next, Unaddressed> {
+    let request = match brought {
+        Brought::Whole(request) => request.map(|request| Understood { request, pushed: None }),
+        Brought::Pushed(reference) => match pushed::take(app, context, &reference, now).await? {
+            Some(Pushed { request, hint }) => Ok(Understood { request, pushed: Some(hint) }),
+            None => {
+                let (client_id, cause) = (&reference.client_id, Unaddressed::UnknownRequest);
+                return Err(unaddressed(app, context, Some(client_id), cause, now).await);
+            }
+        },
+    };
     let (reply_to, request) = match request {
-        Ok(request) => (request.reply_to.clone(), Ok(request)),
+        Ok(understood) => (understood.request.reply_to.clone(), Ok(understood)),
         Err(AuthorizeError { cause, reply_to: Some(reply_to) }) => (reply_to, Err(cause)),
         Err(AuthorizeError { cause, reply_to: None }) => {
             return Err(unaddressed(app, context, None, Unaddressed::NoClient(cause), now).await);
@@ -131,7 +162,7 @@ pub async fn begin(
             return Err(unaddressed(app, context, client_id, cause, now).await);
         }
     };
-    let is_silent = request.as_ref().is_ok_and(|request| request.prompt.contains(Prompt::None));
+    let is_silent = request.as_ref().is_ok_and(|it| it.request.prompt.contains(Prompt::None));
     match proceed(app, context, visitor, &client, &redirect_uri, request, now).await {
         Ok(next) => Ok(next),
         Err(Halt::Failed(error)) => Err(error.into()),
@@ -175,20 +206,20 @@ async fn proceed(
     visitor: Visitor<'_>,
     client: &Client,
     redirect_uri: &RedirectUri,
-    request: Result<AuthorizeRequest, AuthorizeErrorCause>,
+    request: Result<Understood, AuthorizeErrorCause>,
     now: Timestamp,
 ) -> Result<Next, Halt> {
-    let request = request.map_err(Denial::Request)?;
-    check_request(&request, client, redirect_uri)?;
+    let Understood { request, pushed } = request.map_err(Denial::Request)?;
+    if pushed.is_none() && client.require_pushed_authorization_requests {
+        return Err(Denial::PushRequired.into());
+    }
     let mut read = app.store.read().await?;
-    let serving = serving_logins(&mut read, context, client).await?;
+    let serving = judge(&mut read, context, client, redirect_uri, &request).await?;
     let wanted = wanted_connection(&serving, &request)?;
-    let audience = request.audience.as_deref();
-    // Asked again when the code is issued; asked now, so that nobody logs in for nothing.
-    access::for_user(&mut read, context, client, audience, &request.scope)
-        .await
-        .map_err(|error| Halt::of_access(error, client))?;
-    let hint = Hint::of(app, context, &request, now).await?;
+    let hint = match pushed {
+        Some(hint) => hint,
+        None => Hint::of(app, context, &request, now).await?,
+    };
     let current = sessions::current(&mut read, context, visitor.session, now).await?;
     let current = current.filter(|current| {
         let connection = &current.session.connection;
@@ -209,6 +240,25 @@ async fn proceed(
             send_to_login(app, context, visitor, &accepted, &serving, wanted, now).await
         }
     }
+}
+
+/// Step 2. Answers the connections through which people log in to the client.
+async fn judge(
+    q: &mut impl store::Query,
+    context: &Context,
+    client: &Client,
+    redirect_uri: &RedirectUri,
+    request: &AuthorizeRequest,
+) -> Result<Vec<StoredConnection>, Halt> {
+    check_request(request, client, redirect_uri)?;
+    let serving = serving_logins(q, context, client).await?;
+    wanted_connection(&serving, request)?;
+    let audience = request.audience.as_deref();
+    // Asked again when the code is issued; asked now, so that nobody logs in for nothing.
+    access::for_user(q, context, client, audience, &request.scope)
+        .await
+        .map_err(|error| Halt::of_access(error, client))?;
+    Ok(serving)
 }
 
 /// Step 2, as far as the request and the client say it themselves.
@@ -267,6 +317,8 @@ fn wanted_connection<'a>(
 }
 
 /// Whom an `id_token_hint` allows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Hint {
     Anybody,
     /// It does not verify, so it names nobody we know.

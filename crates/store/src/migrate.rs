@@ -12,7 +12,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         name: "0001_init",
         sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
@@ -27,6 +27,11 @@ const MIGRATIONS: [Migration; 3] = [
         name: "0003_events",
         sqlite: include_str!("../migrations/sqlite/0003_events.sql"),
         postgres: include_str!("../migrations/postgres/0003_events.sql"),
+    },
+    Migration {
+        name: "0007_pushed_requests",
+        sqlite: include_str!("../migrations/sqlite/0007_pushed_requests.sql"),
+        postgres: include_str!("../migrations/postgres/0007_pushed_requests.sql"),
     },
 ];
 

@@ -38,8 +38,8 @@ use engine::keys::{KeyError, SigningMaterial};
 use engine::outbound::Reach;
 use model::ids::{Id, TenantId};
 use protocol::secret::Password;
-use web::listen::Limits;
-use web::proxies::TrustedProxies;
+use web::Edge;
+use web::listen::{Limits, Tls};
 
 use crate::failure::Failure;
 use crate::seed::{
@@ -180,10 +180,10 @@ fn serve(
     provider: &Provider,
 ) -> Result<Servers, Failure> {
     let limits = Limits { drain_timeout: DRAIN_TIMEOUT, ..Limits::default() };
-    let servers = Servers::new(Arc::clone(app), limits, TrustedProxies::default())?;
+    let servers = Servers::new(Arc::clone(app), limits, Edge::default())?;
     servers.serve(ports.plain, None);
     if let (Some(listener), Some(certificate)) = (ports.secure, certificate) {
-        servers.serve(listener, Some(Arc::clone(&certificate.config)));
+        servers.serve(listener, Some(Tls::new(Arc::clone(&certificate.config), None)));
     }
     if let (Some(listener), Some(_)) = (ports.demo, &origins.demo) {
         let config = demo_config(app, origins, seeded, provider)?;

@@ -41,6 +41,10 @@ pub struct ClientChange {
     pub resource_server_identifier: Change<String>,
     /// Whether it gets no token without a proof of possession.
     pub require_proof_of_possession: Change<bool>,
+    /// Whether browsers may bring its authorization requests only by reference.
+    pub require_pushed_authorization_requests: Change<bool>,
+    /// For how long a pushed request waits, in seconds.
+    pub par_request_expiry: Change<u32>,
     /// Free texts of the operator, merged on the first level.
     pub client_metadata: Change<Map<String, Value>>,
     /// Documented members that change nothing here; one that is `null` goes.
@@ -65,6 +69,8 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            require_pushed_authorization_requests: require_par,
+            par_request_expiry,
             client_metadata,
             kept,
         } = self;
@@ -83,6 +89,8 @@ impl ClientChange {
             ("refresh_token", refresh_token.is_keep()),
             ("resource_server_identifier", resource_server_identifier.is_keep()),
             ("require_proof_of_possession", require_proof_of_possession.is_keep()),
+            ("require_pushed_authorization_requests", require_par.is_keep()),
+            ("par_request_expiry", par_request_expiry.is_keep()),
             ("client_metadata", client_metadata.is_keep()),
         ];
         let changed = named.into_iter().filter_map(|(name, stays)| (!stays).then_some(name));
@@ -106,6 +114,8 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            require_pushed_authorization_requests,
+            par_request_expiry,
             client_metadata,
             kept,
         } = self;
@@ -123,6 +133,9 @@ impl ClientChange {
         refresh_token.apply(&mut client.refresh_token);
         resource_server_identifier.apply_optional(&mut client.resource_server_identifier);
         require_proof_of_possession.apply(&mut client.require_proof_of_possession);
+        require_pushed_authorization_requests
+            .apply(&mut client.require_pushed_authorization_requests);
+        par_request_expiry.apply_optional(&mut client.par_request_expiry);
         apply_client_metadata(client, client_metadata);
         merge_members(&mut client.kept, kept);
     }
@@ -178,6 +191,8 @@ pub(super) fn initial(client_id: ClientId, change: ClientChange) -> Client {
         refresh_token: RefreshTokenSettings::default(),
         resource_server_identifier: None,
         require_proof_of_possession: false,
+        require_pushed_authorization_requests: false,
+        par_request_expiry: None,
         client_metadata: std::collections::BTreeMap::new(),
         kept: Map::new(),
     };

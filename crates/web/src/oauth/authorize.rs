@@ -4,9 +4,10 @@ use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use engine::authorize::{self, Next, Screen, Unaddressed};
-use protocol::oauth::authorize::AuthorizeRequest;
+use engine::authorize::{self, Brought, Next, Screen, Unaddressed};
+use protocol::oauth::authorize::{AuthorizeError, AuthorizeRequest};
 use protocol::oauth::parameters::Parameters;
+use protocol::oauth::pushed::PushedReference;
 
 use crate::forms;
 use crate::page::{After, Desk, redirect};
@@ -49,9 +50,16 @@ async fn answer(
     after: After,
     parameters: Parameters,
 ) -> Result<Response, PageError> {
-    let request = AuthorizeRequest::parse(parameters);
+    let brought = match PushedReference::read(&parameters) {
+        None => Brought::Whole(AuthorizeRequest::parse(parameters)),
+        Some(Ok(reference)) => Brought::Pushed(reference),
+        Some(Err(cause)) => {
+            let cause = AuthorizeError { cause: cause.into(), reply_to: None };
+            Brought::Whole(Err(cause))
+        }
+    };
     let (app, context) = (&desk.app, desk.context());
-    let next = authorize::begin(app, context, visitor.known(), request, desk.now()).await;
+    let next = authorize::begin(app, context, visitor.known(), brought, desk.now()).await;
     let response = match next.map_err(|error| unaddressed(&error))? {
         Next::Respond(answer) => return desk.deliver(after, &answer),
         Next::Page { screen, state } => {
@@ -72,6 +80,10 @@ fn unaddressed(error: &Unaddressed) -> PageError {
         Unaddressed::UnknownClient => {
             (RequestProblem::UnknownApplication, "Unknown client.".to_owned())
         }
+        Unaddressed::UnknownRequest => (
+            RequestProblem::InvalidRequest,
+            "The request_uri is unknown, was used, or has expired.".to_owned(),
+        ),
         Unaddressed::RedirectUri(_) => {
             (RequestProblem::CallbackMismatch, "Callback URL mismatch.".to_owned())
         }

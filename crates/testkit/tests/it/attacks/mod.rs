@@ -2,12 +2,14 @@
 
 mod actions;
 mod authorization;
+mod certificates;
 mod connect;
 mod dpop;
 mod http;
 mod login;
 mod management;
 mod outbound;
+mod pushed_requests;
 mod redirects;
 mod token_endpoint;
 mod vault_exchange;

@@ -52,6 +52,7 @@ async fn the_metadata() {
       ],
       "issuer": "https://issuer/",
       "jwks_uri": "https://issuer/.well-known/jwks.json",
+      "pushed_authorization_request_endpoint": "https://issuer/oauth/par",
       "request_parameter_supported": false,
       "request_uri_parameter_supported": false,
       "response_modes_supported": [

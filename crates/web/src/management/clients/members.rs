@@ -43,6 +43,8 @@ pub(super) const SERVED: &[Member] = &[
     ),
     Member::nullable("refresh_token", Shape::Record(REFRESH_TOKEN)),
     Member::new("require_proof_of_possession", Shape::Boolean),
+    Member::new("require_pushed_authorization_requests", Shape::Boolean),
+    Member::nullable("par_request_expiry", Shape::Integer { least: 10, most: 600 }),
     Member::new("client_metadata", Shape::Object),
     Member::new("client_secret", Shape::Text { least: 1, most: 512 }),
 ];
@@ -95,7 +97,6 @@ pub(super) const KEPT: &[Member] = &[
     Member::new("is_token_endpoint_ip_header_trusted", Shape::Boolean),
     Member::nullable("skip_non_verifiable_callback_uri_confirmation_prompt", Shape::Boolean),
     Member::nullable("token_exchange", Shape::Object),
-    Member::nullable("par_request_expiry", SECONDS),
     Member::new("third_party_security_mode", TEXT),
     Member::new("redirection_policy", TEXT),
     Member::nullable("async_approval_notification_channels", NAMES),
@@ -105,7 +106,6 @@ pub(super) const KEPT: &[Member] = &[
 /// anyway.
 pub(super) const UNSERVED: &[Member] = &[
     Member::nullable("client_authentication_methods", Shape::Off),
-    Member::new("require_pushed_authorization_requests", Shape::Off),
     Member::nullable("signed_request_object", Shape::Off),
     Member::nullable("token_vault_privileged_access", Shape::Off),
     Member::nullable("compliance_level", Shape::Only(&["none"])),

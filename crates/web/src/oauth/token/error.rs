@@ -93,6 +93,9 @@ impl From<AccessError> for OAuthError {
             AccessError::ProofRequired => {
                 Self::new(ErrorCode::InvalidDpopProof, "A DPoP proof is required.")
             }
+            AccessError::CertificateRequired => {
+                Self::new(ErrorCode::InvalidRequest, "A client certificate is required.")
+            }
             AccessError::ProofUnsupported => Self::new(
                 ErrorCode::InvalidRequest,
                 "The client requires a proof of possession, which the API does not support.",
