@@ -62,6 +62,7 @@ pub use reply::{REPLY_BYTES_MAX, Reply};
 pub use request::{ProviderRequest, RequestBody, RequestError};
 pub use resolve::TRANSPORT_HEADERS;
 pub use revocation::{RevocableTokens, read_revocation_reply, revocation_request};
+pub use scopes::effective as every_name_of;
 pub use spec::{RefreshSpec, Rotation, Spec};
 pub use template::Template;
 pub use token_call::{code_request, emails_request, refresh_request, userinfo_request};

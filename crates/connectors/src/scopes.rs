@@ -180,7 +180,7 @@ pub(crate) fn settle(spec: &Spec, asked: &ScopeSet, granted: Option<&ScopeSet>) 
 
 /// A provider's answer under every name that its scopes go by, so that whoever
 /// asked finds what they asked for, letter by letter. Nothing is taken away.
-pub(crate) fn effective(spec: &Spec, granted: &ScopeSet) -> ScopeSet {
+pub fn effective(spec: &Spec, granted: &ScopeSet) -> ScopeSet {
     let names = |scope: &Scope| other_names(&spec.scopes, scope.as_str());
     let others = granted.iter().flat_map(names).filter_map(|name| Scope::parse(&name).ok());
     granted.union(&others.take(SCOPES_MAX).collect())

@@ -31,6 +31,15 @@ impl<T> Change<T> {
         }
     }
 
+    /// The same intent for another type, if the value has one.
+    pub fn try_map<U, E>(self, f: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {
+        Ok(match self {
+            Self::Keep => Change::Keep,
+            Self::Clear => Change::Clear,
+            Self::Set(value) => Change::Set(f(value)?),
+        })
+    }
+
     /// Does it to a member that has a default of its own.
     pub fn apply_or(self, member: &mut T, default: T) {
         match self {

@@ -1,8 +1,10 @@
-//! Who the client is: RFC 6749 §2.3.
+//! Who the client is: RFC 6749 §2.3, RFC 7523.
 
 use model::client::{AuthMethod, Client};
+use model::client_credential::ClientAuthenticationMethods;
 use model::ids::{ClientId, TenantId};
 use protocol::oauth::client_auth::PresentedClient;
+use protocol::oauth::client_jwt::{Expected, JwtError, OneTime, verify_assertion};
 use protocol::secret::ClientSecret;
 use protocol::time::Timestamp;
 use store::clients::{StoredClient, StoredSecret};
@@ -11,6 +13,7 @@ use vault::keyring::Purpose;
 use vault::seal::{Place, Sealed};
 
 use crate::app::App;
+use crate::client_jwt::{self, ClientJwtError, Use};
 use crate::context::Context;
 use crate::entropy::Entropy;
 use crate::keys::{KeyError, TenantKeys};
@@ -46,9 +49,31 @@ pub enum ClientAuthError {
     /// The secret is not the client's.
     #[error("the client's secret is wrong")]
     SecretWrong,
+    /// The client authenticates by a key and by nothing else.
+    #[error("the client authenticates by {0}")]
+    KeyMissing(&'static str),
+    /// The client has no keys to authenticate with.
+    #[error("the client does not authenticate by private_key_jwt")]
+    AssertionUnexpected,
+    /// The assertion is not believed.
+    #[error("the client's assertion is not accepted: {0}")]
+    Assertion(#[source] JwtError),
+    /// The assertion was used before.
+    #[error("the client's assertion was used before")]
+    AssertionReplayed,
     /// The database or a key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+impl From<ClientJwtError> for ClientAuthError {
+    fn from(error: ClientJwtError) -> Self {
+        match error {
+            ClientJwtError::Invalid(error) => Self::Assertion(error),
+            ClientJwtError::Replayed => Self::AssertionReplayed,
+            ClientJwtError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl From<StoreError> for ClientAuthError {
@@ -61,36 +86,67 @@ impl From<StoreError> for ClientAuthError {
 ///
 /// A secret is taken from the body and from HTTP Basic alike, whichever the client registered,
 /// because published SDKs choose on their own; a client registered with `none` may send none, and
-/// every other must.
+/// every other must. A client that registered keys proves itself by those alone: were its secret still
+/// good, the keys would protect nothing.
 pub async fn authenticate(
     app: &App,
     context: &Context,
     presented: &PresentedClient,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, ClientAuthError> {
-    let (client_id, secret) = match presented {
-        PresentedClient::None { client_id } => (client_id, None),
-        PresentedClient::Post { client_id, secret }
-        | PresentedClient::Basic { client_id, secret } => (client_id, Some(secret)),
-    };
-    let tenant = context.tenant_id();
+    let client_id = ClientId::new(presented.client_id());
     let mut read = app.store.read().await?;
-    let client_id = ClientId::new(client_id);
-    let stored =
-        clients::find(&mut read, tenant, &client_id).await?.ok_or(ClientAuthError::Unknown)?;
-    let StoredClient { client, secret: expected } = stored;
+    let stored = clients::find(&mut read, context.tenant_id(), &client_id).await?;
+    let StoredClient { client, secret: expected } = stored.ok_or(ClientAuthError::Unknown)?;
+    match (&client.client_authentication_methods, presented) {
+        (None, _) => {
+            let keys = match &expected {
+                None => None,
+                // The keyed hash names no key: it is of the one that sealed the copy.
+                Some(expected) => {
+                    let tenant = context.tenant_id();
+                    let sealed = [&expected.sealed];
+                    Some((app.keys.for_records(&mut read, tenant, &sealed, now).await?, expected))
+                }
+            };
+            check_secret(&client, presented, keys.as_ref().map(|(keys, it)| (&**keys, *it)))?;
+        }
+        (
+            Some(ClientAuthenticationMethods::PrivateKeyJwt(of)),
+            PresentedClient::Assertion { assertion, .. },
+        ) => {
+            drop(read);
+            let by = (Use::Assertion, of.credentials.as_slice());
+            let verify = |expected: Expected<'_>| verify_assertion(assertion, expected);
+            client_jwt::believe(app, context, &client_id, by, verify, OneTime::clone, now).await?;
+        }
+        (Some(methods), _) => return Err(ClientAuthError::KeyMissing(methods.method())),
+    }
+    Ok(AuthenticatedClient { client })
+}
+
+fn check_secret(
+    client: &Client,
+    presented: &PresentedClient,
+    expected: Option<(&TenantKeys, &StoredSecret)>,
+) -> Result<(), ClientAuthError> {
+    let secret = match presented {
+        PresentedClient::None { .. } => None,
+        PresentedClient::Post { secret, .. } | PresentedClient::Basic { secret, .. } => {
+            Some(secret)
+        }
+        PresentedClient::Assertion { .. } => return Err(ClientAuthError::AssertionUnexpected),
+    };
     match (client.token_endpoint_auth_method, secret) {
-        (AuthMethod::None, None) => Ok(AuthenticatedClient { client }),
+        (AuthMethod::None, None) => Ok(()),
         (AuthMethod::None, Some(_)) => Err(ClientAuthError::SecretUnexpected),
         (AuthMethod::ClientSecretPost | AuthMethod::ClientSecretBasic, None) => {
             Err(ClientAuthError::SecretMissing)
         }
         (AuthMethod::ClientSecretPost | AuthMethod::ClientSecretBasic, Some(secret)) => {
-            let expected = expected.ok_or(ClientAuthError::SecretWrong)?;
-            // The keyed hash names no key: it is of the one that sealed the copy.
-            let keys = app.keys.for_records(&mut read, tenant, &[&expected.sealed], now).await?;
-            if is_secret(&keys, &client_id, secret, &expected) {
-                Ok(AuthenticatedClient { client })
+            let (keys, expected) = expected.ok_or(ClientAuthError::SecretWrong)?;
+            if is_secret(keys, &client.client_id, secret, expected) {
+                Ok(())
             } else {
                 Err(ClientAuthError::SecretWrong)
             }

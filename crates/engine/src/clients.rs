@@ -1,12 +1,14 @@
 //! Administers clients: load, apply, check, save and audit, in one transaction.
 
 mod change;
+mod credentials;
 mod rules;
 mod secrets;
 
 use std::collections::HashMap;
 
 use model::client::Client;
+use model::client_credential::ClientCredential;
 use model::ids::ClientId;
 use model::log_event::LogEventKind;
 use protocol::oauth::scope::ScopeSet;
@@ -14,9 +16,13 @@ use protocol::secret::ClientSecret;
 use protocol::time::Timestamp;
 use serde_json::json;
 use store::clients::StoredClient;
-use store::{Query, StoreError, clients};
+use store::{Query, StoreError, client_credentials, clients};
 
 pub use change::{ClientChange, ending_refresh_tokens};
+pub use credentials::{
+    CredentialUses, GivenCredential, NewCredential, NewPublicKey, create_credential,
+    delete_credential, update_credential,
+};
 pub use secrets::{mint, reveal};
 
 use crate::administrator::Administrator;
@@ -42,6 +48,18 @@ pub enum ClientError {
         /// What the caller lacks.
         lacking: ScopeSet,
     },
+    /// The client has no such credential.
+    #[error("the credential does not exist")]
+    UnknownCredential,
+    /// The client uses the credential for something.
+    #[error("the credential is in use by the client's {used_for}")]
+    CredentialInUse {
+        /// The member that refers to it.
+        used_for: &'static str,
+    },
+    /// Another key of the client has that name.
+    #[error("a credential with the kid {0} exists already")]
+    KidTaken(String),
     /// The client is public and has no secret.
     #[error("the client has no secret")]
     NoSecret,
@@ -61,6 +79,8 @@ impl From<StoreError> for ClientError {
 pub struct ClientWithSecret {
     /// The record.
     pub client: Client,
+    /// The credentials that were registered along with it.
+    pub credentials: Vec<ClientCredential>,
     /// The secret; public clients have none.
     pub secret: Option<ClientSecret>,
 }
@@ -76,8 +96,13 @@ pub async fn create(
 ) -> Result<ClientWithSecret, ClientError> {
     let tenant = context.tenant_id();
     canonicalize(context, &mut change);
-    let client = change::initial(app.entropy.id("", 32), change);
+    let mut fresh = Vec::new();
+    let uses = std::mem::take(&mut change.credentials).resolve(app, &[], &mut fresh, now)?;
+    let method = change.token_endpoint_auth_method.clone();
+    let mut client = change::initial(app.entropy.id("", 32), change);
+    uses.apply(&mut client);
     rules::check(&client)?;
+    rules::check_authentication(&method, &client)?;
     let keys = app.tenant_keys(tenant, now).await?;
     let secret = match chosen {
         None if client.is_public() => None,
@@ -89,13 +114,14 @@ pub async fn create(
     let mut tx = app.store.write().await?;
     rules::check_references(&mut tx, context, &stored.client).await?;
     clients::insert(&mut tx, tenant, &stored, now).await?;
+    credentials::register(&mut tx, context, &stored.client.client_id, &[], &fresh).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .describe("Create a client")
         .details(target(&stored.client))
         .write(app, &mut tx, context, now)
         .await?;
     tx.commit().await?;
-    Ok(ClientWithSecret { client: stored.client, secret })
+    Ok(ClientWithSecret { client: stored.client, credentials: fresh, secret })
 }
 
 /// Changes a client, and its secret if one is given.
@@ -116,11 +142,20 @@ pub async fn update(
     let mut tx = app.store.write().await?;
     let found = clients::find_for_update(&mut tx, tenant, client_id).await?;
     let StoredClient { mut client, secret } = found.ok_or(ClientError::Unknown)?;
-    if chosen.is_some() {
+    // A secret and a key are alike: whoever sets one can act as the client.
+    if chosen.is_some() || !change.credentials.client_authentication_methods.is_keep() {
         secrets::check_reach(&mut tx, context, by, client_id).await?;
     }
+    let registered = client_credentials::list(&mut tx, tenant, client_id).await?;
+    let mut fresh = Vec::new();
+    let uses = std::mem::take(&mut change.credentials);
+    let uses = uses.resolve(app, &registered, &mut fresh, now)?;
+    let method = change.token_endpoint_auth_method.clone();
     change.apply(&mut client);
+    uses.apply(&mut client);
     rules::check(&client)?;
+    rules::check_authentication(&method, &client)?;
+    credentials::register(&mut tx, context, client_id, &registered, &fresh).await?;
     rules::check_references(&mut tx, context, &client).await?;
     let secret = secrets::after_change(app, context, &keys, &client, secret, chosen.as_ref())?;
     let stored = StoredClient { client, secret };
@@ -163,7 +198,7 @@ pub async fn rotate_secret(
         .write(app, &mut tx, context, now)
         .await?;
     tx.commit().await?;
-    Ok(ClientWithSecret { client: stored.client, secret: Some(fresh) })
+    Ok(ClientWithSecret { client: stored.client, credentials: Vec::new(), secret: Some(fresh) })
 }
 
 /// Removes a client with its grants and what was issued to it; the accounts that people connected

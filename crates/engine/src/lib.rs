@@ -20,6 +20,7 @@ mod circuits;
 pub mod client_auth;
 pub mod client_credentials;
 pub mod client_grants;
+pub mod client_jwt;
 pub mod clients;
 pub mod clock;
 pub mod code_grant;

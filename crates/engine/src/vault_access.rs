@@ -7,23 +7,25 @@
 //! 4. The event is committed, then the answer leaves.
 
 mod permit;
+mod privileged;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::FaultCode;
+use connectors::{FaultCode, Rotation};
 use model::client::VaultIneligible;
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
 use model::log_event::LogEventKind;
 use protocol::oauth::answer::VaultExchangeResponse;
-use protocol::oauth::exchange::VaultExchangeRequest;
+use protocol::oauth::exchange::{RequestedTokenType, SubjectTokenType, VaultExchangeRequest};
 use protocol::oauth::scope::ScopeSet;
-use protocol::secret::ProviderAccessToken;
+use protocol::secret::{ProviderAccessToken, ProviderRefreshToken};
 use protocol::time::Timestamp;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use store::{StoreError, connected_accounts};
 use vault::refresh::{Refusal, Step, may_last, next_step};
+use vault::tokenset::Tokens;
 
 use crate::access::AccessError;
 use crate::access_token::AccessTokenError;
@@ -38,7 +40,9 @@ use crate::refresh_grant::{self, RefreshError};
 use crate::tokensets::{self, TokensetError};
 use crate::vault_refresh::{self, RefreshOutcome};
 
-use permit::{ExchangePermit, authorize_exchange};
+use permit::{ExchangePermit, Trail, authorize_exchange};
+
+pub use privileged::PrivilegeError;
 
 /// `last_used_at` is written no more often.
 const USE_NOTED_EVERY: Duration = Duration::from_hours(24);
@@ -67,6 +71,9 @@ pub enum ExchangeError {
     /// That client may not have such tokens any more.
     #[error("subject token: {0}")]
     HolderRefused(#[from] AccessError),
+    /// The client may not ask without a token of the person, or not for this.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
     /// The person is gone.
     #[error("the user does not exist any more")]
     UserGone,
@@ -148,13 +155,19 @@ impl From<KeyError> for ExchangeError {
 
 /// A token to give out.
 struct Granted {
-    token: ProviderAccessToken,
-    expires_in: Duration,
+    token: ProviderToken,
+    expires_in: Option<Duration>,
     account: ConnectedAccount,
     connection: Connection,
 }
 
-/// Exchanges a token of ours for a provider's.
+/// Either kind of token of a provider.
+enum ProviderToken {
+    Access(ProviderAccessToken),
+    Refresh(ProviderRefreshToken),
+}
+
+/// Exchanges a token of ours, or a privileged client's request, for a provider's token.
 pub async fn exchange(
     app: &Arc<App>,
     context: &Context,
@@ -163,12 +176,24 @@ pub async fn exchange(
     proof: Option<&DpopBound>,
     now: Timestamp,
 ) -> Result<VaultExchangeResponse, ExchangeError> {
-    match attempt(app, context, client, request, proof, now).await {
+    let mut trail = Trail::default();
+    match attempt(app, context, client, request, proof, &mut trail, now).await {
         Ok(granted) => {
-            record(app, context, client, request, &granted, now).await?;
+            record(app, context, client, request, &granted, trail, now).await?;
             let Granted { token, expires_in, account, connection: _ } = granted;
-            let issued = request.requested_token_type;
-            Ok(VaultExchangeResponse::new(token, expires_in.as_secs(), account.scopes, issued))
+            let (issued, expires_in) =
+                (request.requested_token_type, expires_in.map(|left| left.as_secs()));
+            Ok(match token {
+                ProviderToken::Access(token) => VaultExchangeResponse::new(
+                    token,
+                    expires_in.unwrap_or_default(),
+                    account.scopes,
+                    issued,
+                ),
+                ProviderToken::Refresh(token) => {
+                    VaultExchangeResponse::of_refresh_token(&token, expires_in, account.scopes)
+                }
+            })
         }
         Err(
             error @ (ExchangeError::Tokenset(TokensetError::Key(KeyError::Store(_)))
@@ -178,17 +203,18 @@ pub async fn exchange(
             if let ExchangeError::RefreshToken(RefreshError::Reused { family_id }) = &error {
                 refresh_grant::end_family(app, context, client.client(), family_id, now).await?;
             }
-            Event::new(LogEventKind::VaultExchangeFailed, context)
+            let Trail { user_id, mut details } = trail;
+            describe(&mut details, request);
+            details.insert("connection".to_owned(), json!(request.connection));
+            details.insert("failure_reason".to_owned(), json!(error.to_string()));
+            let mut event = Event::new(LogEventKind::VaultExchangeFailed, context)
                 .client(client.client())
                 .describe(error.to_string())
-                .details(json!({
-                    "subject_token_type": request.subject.token_type().as_str(),
-                    "connection": request.connection,
-                    "failure_reason": error.to_string(),
-                    "is_privileged_worker": false,
-                }))
-                .commit(app, context, now)
-                .await?;
+                .details(Value::Object(details));
+            if let Some(user_id) = user_id {
+                event = event.user_id(user_id.as_str());
+            }
+            event.commit(app, context, now).await?;
             Err(error)
         }
     }
@@ -200,9 +226,13 @@ async fn attempt(
     client: &AuthenticatedClient,
     request: &VaultExchangeRequest,
     proof: Option<&DpopBound>,
+    trail: &mut Trail,
     now: Timestamp,
 ) -> Result<Granted, ExchangeError> {
-    let mut permit = authorize_exchange(app, context, client, request, proof, now).await?;
+    let mut permit = authorize_exchange(app, context, client, request, proof, trail, now).await?;
+    if request.requested_token_type == RequestedTokenType::TokenVaultRefreshToken {
+        return hand_over(app, context, permit, now).await;
+    }
     let min_ttl = request.min_ttl;
     // Asking for what no token of the provider has would send us there each time.
     if let Some(wanted) = min_ttl
@@ -243,11 +273,42 @@ async fn attempt(
     if let Some(wanted) = min_ttl.filter(|wanted| expires_in < *wanted) {
         return Err(ExchangeError::TooShort { left: expires_in, wanted });
     }
+    let tokens = open(app, context, &permit, now).await?;
+    let ExchangePermit { connection, stored, .. } = permit;
+    let (token, account) = (ProviderToken::Access(tokens.access_token), stored.account);
+    Ok(Granted { token, expires_in: Some(expires_in), account, connection })
+}
+
+/// The refresh token itself, for a privileged client.
+async fn hand_over(
+    app: &App,
+    context: &Context,
+    permit: ExchangePermit,
+    now: Timestamp,
+) -> Result<Granted, ExchangeError> {
+    if let Step::Refuse(refusal) = step(app, &permit, None, now) {
+        let reconnect_uri = reconnect_uri(app, context, &permit, now).await?;
+        return Err(ExchangeError::NotRenewable { refusal, reconnect_uri });
+    }
+    let tokens = open(app, context, &permit, now).await?;
+    let spec = app.catalogue.get(permit.connection.strategy.as_str());
+    let rotation = spec.map_or(Rotation::None, |spec| spec.refresh.rotates);
+    let token = ProviderToken::Refresh(privileged::refresh_token(rotation, tokens)?);
+    let ExchangePermit { connection, stored, .. } = permit;
+    let account = stored.account;
+    let expires_in = account.refresh_expires_at.map(|ends| ends.since(now));
+    Ok(Granted { token, expires_in, account, connection })
+}
+
+async fn open(
+    app: &App,
+    context: &Context,
+    permit: &ExchangePermit,
+    now: Timestamp,
+) -> Result<Tokens, ExchangeError> {
     let (tenant, sealed) = (context.tenant_id(), &permit.stored.sealed_tokens);
     let keys = app.keys_for_records(tenant, &[sealed], now).await?;
-    let tokens = tokensets::open(&keys, tenant, &permit.share, &permit.stored)?;
-    let ExchangePermit { connection, stored, .. } = permit;
-    Ok(Granted { token: tokens.access_token, expires_in, account: stored.account, connection })
+    Ok(tokensets::open(&keys, tenant, &permit.share, &permit.stored)?)
 }
 
 fn step(app: &App, permit: &ExchangePermit, min_ttl: Option<Duration>, now: Timestamp) -> Step {
@@ -312,6 +373,7 @@ async fn record(
     client: &AuthenticatedClient,
     request: &VaultExchangeRequest,
     granted: &Granted,
+    trail: Trail,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let account = &granted.account;
@@ -319,29 +381,52 @@ async fn record(
     if account.last_used_at.is_none_or(|last| now.since(last) >= USE_NOTED_EVERY) {
         connected_accounts::note_use(&mut tx, context.tenant_id(), &account.id, now).await?;
     }
+    let Trail { user_id: _, mut details } = trail;
+    describe(&mut details, request);
+    let expires_at = granted.expires_in.map(|left| now.saturating_add(left).to_rfc3339());
+    for (name, value) in [
+        ("issued_token_type", json!(request.requested_token_type.as_str())),
+        ("scope", json!(account.scopes)),
+        ("expires_at", json!(expires_at)),
+        ("connected_account", json!({ "id": account.id })),
+        ("token_thumbprint", json!(thumbprint(&granted.token))),
+    ] {
+        details.insert(name.to_owned(), value);
+    }
     Event::new(LogEventKind::VaultExchange, context)
         .client(client.client())
         .user_id(account.user_id.as_str())
         .connection(&granted.connection)
-        .details(json!({
-            "subject_token_type": request.subject.token_type().as_str(),
-            "issued_token_type": request.requested_token_type.as_str(),
-            "scope": account.scopes,
-            "expires_at": now.saturating_add(granted.expires_in).to_rfc3339(),
-            "is_privileged_worker": false,
-            "connected_account": { "id": account.id },
-            "token_thumbprint": thumbprint(&granted.token),
-        }))
+        .details(Value::Object(details))
         .write(app, &mut tx, context, now)
         .await?;
     tx.commit().await
 }
 
+/// What the request says of itself.
+fn describe(details: &mut Map<String, Value>, request: &VaultExchangeRequest) {
+    let subject = request.subject.token_type();
+    details.insert("subject_token_type".to_owned(), json!(subject.as_str()));
+    let is_privileged = subject == SubjectTokenType::Jwt;
+    details.insert("is_privileged_worker".to_owned(), json!(is_privileged));
+}
+
 /// SHA-256 of a token in hexadecimal, so that a leaked token can be found in the log without being
 /// there.
-fn thumbprint(token: &ProviderAccessToken) -> String {
+fn thumbprint(token: &ProviderToken) -> String {
     use std::fmt::Write;
-    token.hashed().as_bytes().iter().fold(String::new(), |mut text, byte| {
+    let (of_access, of_refresh);
+    let bytes = match token {
+        ProviderToken::Access(token) => {
+            of_access = token.hashed();
+            of_access.as_bytes()
+        }
+        ProviderToken::Refresh(token) => {
+            of_refresh = token.hashed();
+            of_refresh.as_bytes()
+        }
+    };
+    bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -7,7 +7,10 @@ use protocol::oauth::token::GrantType;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ids::ClientId;
+use crate::client_credential::{
+    ClientAuthenticationMethods, CredentialRef, PrivilegedAccess, SignedRequestObject,
+};
+use crate::ids::{ClientCredentialId, ClientId};
 
 /// A browser comes for a pushed request at once, or never.
 const PUSHED_REQUEST_SECONDS: u32 = 30;
@@ -44,9 +47,18 @@ pub struct Client {
     /// The grants it may use.
     #[serde(default)]
     pub grant_types: Vec<RegisteredGrant>,
-    /// How it authenticates at the token endpoint.
+    /// How it authenticates at the token endpoint, unless it does so by a key.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
+    /// The key by which it authenticates. Then nothing else will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_authentication_methods: Option<ClientAuthenticationMethods>,
+    /// Its signed authorization requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_request_object: Option<SignedRequestObject>,
+    /// What it may have of the vault without a token of the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_vault_privileged_access: Option<PrivilegedAccess>,
     /// Lifetimes of its ID tokens.
     #[serde(default)]
     pub jwt_configuration: JwtConfiguration,
@@ -288,7 +300,28 @@ pub enum VaultIneligible {
 impl Client {
     /// Whether the client cannot authenticate.
     pub fn is_public(&self) -> bool {
-        self.token_endpoint_auth_method == AuthMethod::None
+        self.client_authentication_methods.is_none()
+            && self.token_endpoint_auth_method == AuthMethod::None
+    }
+
+    /// What a credential is used for, as its member is named; `None` if for nothing.
+    pub fn use_of(&self, credential: &ClientCredentialId) -> Option<&'static str> {
+        let among = |refs: &[CredentialRef]| refs.iter().any(|one| one.id == *credential);
+        let Self {
+            client_authentication_methods: methods,
+            signed_request_object: signed,
+            token_vault_privileged_access: privileged,
+            ..
+        } = self;
+        if methods.as_ref().is_some_and(|methods| among(methods.credentials())) {
+            Some("client_authentication_methods")
+        } else if signed.as_ref().is_some_and(|signed| among(&signed.credentials)) {
+            Some("signed_request_object")
+        } else if privileged.as_ref().is_some_and(|access| among(&access.credentials)) {
+            Some("token_vault_privileged_access")
+        } else {
+            None
+        }
     }
 
     /// Whether the client runs in a browser.

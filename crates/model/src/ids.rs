@@ -17,6 +17,8 @@ pub mod kind {
     pub enum Tenant {}
     /// See [`super::ClientId`].
     pub enum Client {}
+    /// See [`super::ClientCredentialId`].
+    pub enum ClientCredential {}
     /// See [`super::ClientGrantId`].
     pub enum ClientGrant {}
     /// See [`super::ResourceServerId`].
@@ -47,6 +49,8 @@ pub mod kind {
 pub type TenantId = Id<kind::Tenant>;
 /// An OAuth client: 32 alphanumeric characters.
 pub type ClientId = Id<kind::Client>;
+/// A key or certificate of a client: `cred_` and 22 characters.
+pub type ClientCredentialId = Id<kind::ClientCredential>;
 /// A client grant: `cgr_` and 16 characters.
 pub type ClientGrantId = Id<kind::ClientGrant>;
 /// A resource server: 24 hexadecimal characters.

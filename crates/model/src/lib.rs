@@ -6,12 +6,14 @@
 
 pub mod account_event;
 pub mod client;
+pub mod client_credential;
 pub mod client_grant;
 pub mod connected_account;
 pub mod connection;
 pub mod event_stream;
 pub mod grant;
 pub mod ids;
+pub mod ip_range;
 pub mod log_event;
 pub mod resource_server;
 pub mod session;

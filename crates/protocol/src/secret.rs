@@ -179,6 +179,8 @@ pub mod kind {
     pub enum ProviderIdToken {}
     /// See [`ClientSecret`](super::ClientSecret).
     pub enum ClientSecret {}
+    /// See [`ClientJwt`](super::ClientJwt).
+    pub enum ClientJwt {}
     /// See [`Password`](super::Password).
     pub enum Password {}
     /// See [`AccessToken`](super::AccessToken).
@@ -219,6 +221,9 @@ pub type ProviderRefreshToken = Secret<kind::ProviderRefreshToken>;
 pub type ProviderIdToken = Secret<kind::ProviderIdToken>;
 /// The secret of a confidential client, ours or ours at a provider.
 pub type ClientSecret = Secret<kind::ClientSecret>;
+/// What a client signed with its own key, to be used once: whoever has it first is taken for the
+/// client.
+pub type ClientJwt = Secret<kind::ClientJwt>;
 /// A person's password.
 pub type Password = Secret<kind::Password>;
 /// An access token that we issue.

@@ -8,6 +8,7 @@ pub mod access_expiry;
 pub mod account_events;
 pub mod attempts;
 pub mod authorization_codes;
+pub mod client_credentials;
 pub mod client_grants;
 pub mod clients;
 pub mod connect_transactions;

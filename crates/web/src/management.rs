@@ -55,13 +55,21 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
 }
 
 fn clients() -> Router<AppState> {
-    use clients::{connections, create, delete, read, rotate_secret, update};
+    use clients::{connections, create, credentials, delete, read, rotate_secret, update};
     let one = get(read::show_one).patch(update::update).delete(delete::delete);
+    let credential = get(credentials::read::show_one)
+        .patch(credentials::update::update)
+        .delete(credentials::delete::delete);
     Router::new()
         .route("/clients", get(read::list).post(create::create))
         .route("/clients/{id}", one)
         .route("/clients/{id}/rotate-secret", post(rotate_secret::rotate))
         .route("/clients/{id}/connections", get(connections::list))
+        .route(
+            "/clients/{id}/credentials",
+            get(credentials::read::list).post(credentials::create::create),
+        )
+        .route("/clients/{id}/credentials/{credential_id}", credential)
 }
 
 fn grants_and_resource_servers() -> Router<AppState> {

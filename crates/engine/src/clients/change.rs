@@ -8,6 +8,7 @@ use model::ids::ClientId;
 use protocol::oauth::token::GrantType;
 use serde_json::{Map, Value};
 
+use super::credentials::CredentialUses;
 use crate::change::{Change, merge_members, merge_metadata};
 
 /// What is to become of a client.
@@ -45,6 +46,8 @@ pub struct ClientChange {
     pub require_pushed_authorization_requests: Change<bool>,
     /// For how long a pushed request waits, in seconds.
     pub par_request_expiry: Change<u32>,
+    /// What its credentials are used for.
+    pub credentials: CredentialUses,
     /// Free texts of the operator, merged on the first level.
     pub client_metadata: Change<Map<String, Value>>,
     /// Documented members that change nothing here; one that is `null` goes.
@@ -71,6 +74,7 @@ impl ClientChange {
             require_proof_of_possession,
             require_pushed_authorization_requests: require_par,
             par_request_expiry,
+            credentials,
             client_metadata,
             kept,
         } = self;
@@ -93,11 +97,12 @@ impl ClientChange {
             ("par_request_expiry", par_request_expiry.is_keep()),
             ("client_metadata", client_metadata.is_keep()),
         ];
-        let changed = named.into_iter().filter_map(|(name, stays)| (!stays).then_some(name));
+        let named = named.into_iter().chain(credentials.names());
+        let changed = named.filter_map(|(name, stays)| (!stays).then_some(name));
         changed.chain(kept.keys().map(String::as_str)).collect()
     }
 
-    /// Does it.
+    /// Does it, except for the uses of credentials: those are resolved first.
     pub(super) fn apply(self, client: &mut Client) {
         let Self {
             name,
@@ -116,6 +121,7 @@ impl ClientChange {
             require_proof_of_possession,
             require_pushed_authorization_requests,
             par_request_expiry,
+            credentials: _,
             client_metadata,
             kept,
         } = self;
@@ -187,6 +193,9 @@ pub(super) fn initial(client_id: ClientId, change: ClientChange) -> Client {
         allowed_logout_urls: Vec::new(),
         grant_types: Vec::new(),
         token_endpoint_auth_method,
+        client_authentication_methods: None,
+        signed_request_object: None,
+        token_vault_privileged_access: None,
         jwt_configuration: JwtConfiguration::default(),
         refresh_token: RefreshTokenSettings::default(),
         resource_server_identifier: None,

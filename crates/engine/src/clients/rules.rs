@@ -1,7 +1,8 @@
 //! What a client's record cannot be.
 
 use model::client::{
-    AppType, Client, ExpirationType, RefreshTokenPolicy, RegisteredGrant, VaultIneligible,
+    AppType, AuthMethod, Client, ExpirationType, RefreshTokenPolicy, RegisteredGrant,
+    VaultIneligible,
 };
 use protocol::oauth::redirect_uri::check_registrable;
 use protocol::oauth::scope::Scope;
@@ -9,6 +10,7 @@ use store::{Query, resource_servers};
 use url::Url;
 
 use super::ClientError;
+use crate::change::Change;
 use crate::context::Context;
 use crate::invalid::Invalid;
 
@@ -47,12 +49,27 @@ pub(super) fn check(client: &Client) -> Result<(), Invalid> {
     check_grants(client)?;
     check_resource_server_client(client)?;
     check_refresh_token(client)?;
+    check_privileged_access(client)?;
     let id_token_lifetime = client.jwt_configuration.lifetime_in_seconds;
     if !(1..=ID_TOKEN_SECONDS_MAX).contains(&id_token_lifetime) {
         let why = format!("it is not between 1 and {ID_TOKEN_SECONDS_MAX}");
         return Err(Invalid::new("jwt_configuration.lifetime_in_seconds", why));
     }
     Ok(())
+}
+
+/// Checks that a client which authenticates by a key is not told to do so in another way as well.
+pub(super) fn check_authentication(
+    method: &Change<AuthMethod>,
+    client: &Client,
+) -> Result<(), Invalid> {
+    match (method, &client.client_authentication_methods) {
+        (Change::Set(_), Some(methods)) => {
+            let why = format!("the client authenticates by {}, so it is null", methods.method());
+            Err(Invalid::new("token_endpoint_auth_method", why))
+        }
+        (Change::Set(_) | Change::Keep | Change::Clear, _) => Ok(()),
+    }
 }
 
 /// Checks what the record says of others: its API must exist, and be one of the tenant's own.
@@ -191,6 +208,36 @@ fn check_refresh_token(client: &Client) -> Result<(), Invalid> {
     policies.iter().enumerate().try_for_each(|(position, policy)| check_policy(position, policy))
 }
 
+/// The limits are Auth0's.
+fn check_privileged_access(client: &Client) -> Result<(), Invalid> {
+    const RANGES_MAX: usize = 10;
+    const GRANTS_MAX: usize = 5;
+    const SCOPES_MAX: usize = 20;
+    let Some(access) = &client.token_vault_privileged_access else { return Ok(()) };
+    let refused = |member, most: usize| {
+        let property = format!("token_vault_privileged_access.{member}");
+        Err(Invalid::new(property, format!("it has more than {most} entries")))
+    };
+    if access.ip_allowlist.iter().flatten().count() > RANGES_MAX {
+        return refused("ip_allowlist", RANGES_MAX);
+    }
+    if access.grants.iter().flatten().count() > GRANTS_MAX {
+        return refused("grants", GRANTS_MAX);
+    }
+    if access.grants.iter().flatten().flat_map(|grant| &grant.scopes).count() > SCOPES_MAX {
+        return refused("grants.scopes", SCOPES_MAX);
+    }
+    for (position, grant) in access.grants.iter().flatten().enumerate() {
+        for scope in &grant.scopes {
+            Scope::parse(scope).map_err(|error| {
+                let property = format!("token_vault_privileged_access.grants[{position}].scopes");
+                Invalid::new(property, error.to_string())
+            })?;
+        }
+    }
+    Ok(())
+}
+
 fn check_policy(position: usize, policy: &RefreshTokenPolicy) -> Result<(), Invalid> {
     let path = |member| format!("refresh_token.policies[{position}].{member}");
     if policy.audience.is_empty() {
@@ -205,11 +252,10 @@ fn check_policy(position: usize, policy: &RefreshTokenPolicy) -> Result<(), Inva
 
 #[cfg(test)]
 mod tests {
-    use model::client::{AuthMethod, RefreshTokenSettings, RotationType};
+    use model::client::{RefreshTokenSettings, RotationType};
     use protocol::oauth::token::GrantType;
 
     use super::*;
-    use crate::change::Change;
     use crate::clients::change::{ClientChange, initial};
 
     fn client() -> Client {

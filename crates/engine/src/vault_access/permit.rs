@@ -1,20 +1,25 @@
 //! Who may have which tokens: the one decision, for every kind of subject token.
 
+use connectors::every_name_of;
 use model::client::AppType;
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
 use model::ids::{ClientId, UserId};
 use protocol::oauth::exchange::{SubjectToken, VaultExchangeRequest};
-use protocol::secret::{AccessToken, RefreshToken};
+use protocol::oauth::scope::ScopeSet;
+use protocol::secret::{AccessToken, ClientJwt, RefreshToken};
 use protocol::time::Timestamp;
+use serde_json::{Map, Value, json};
 use store::connected_accounts::{self, StoredAccount};
 use store::{Query, clients, connections, users};
 use vault::seal::UserShare;
 
 use super::ExchangeError;
+use super::privileged::{self, Privilege, PrivilegeError};
 use crate::access;
 use crate::access_token::{self, Subject};
 use crate::app::App;
+use crate::audit::printable;
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Context;
 use crate::dpop::DpopBound;
@@ -31,6 +36,15 @@ pub(super) struct ExchangePermit {
     pub(super) holder: ClientId,
 }
 
+/// What is known of a request so far, for the log, whatever becomes of it.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    /// For whom it is.
+    pub(super) user_id: Option<UserId>,
+    /// What else was believed.
+    pub(super) details: Map<String, Value>,
+}
+
 /// Decides whether this client may have a token of this person's account, and of which. Everything
 /// that refuses an exchange for who asks stands here, in order.
 pub(super) async fn authorize_exchange(
@@ -39,6 +53,7 @@ pub(super) async fn authorize_exchange(
     client: &AuthenticatedClient,
     request: &VaultExchangeRequest,
     proof: Option<&DpopBound>,
+    trail: &mut Trail,
     now: Timestamp,
 ) -> Result<ExchangePermit, ExchangeError> {
     let VaultExchangeRequest {
@@ -50,18 +65,30 @@ pub(super) async fn authorize_exchange(
         min_ttl: _,
     } = request;
     client.client().vault_exchange_allowed()?;
-    let mut read = app.store.read().await?;
     let tenant = context.tenant_id();
 
     // For whom, and to which client the subject token was given.
-    let Bearer { user_id, holder, given_at } = match subject {
+    let (bearer, mut read) = match subject {
         SubjectToken::RefreshToken(token) => {
-            by_refresh_token(&mut read, context, client, token, proof, now).await?
+            let mut read = app.store.read().await?;
+            (by_refresh_token(&mut read, context, client, token, proof, now).await?, read)
         }
         SubjectToken::AccessToken(token) => {
+            let mut read = app.store.read().await?;
             let keys = app.keys.of(&mut read, tenant, now).await?;
-            by_access_token(&mut read, &keys, context, client, token, now).await?
+            (by_access_token(&mut read, &keys, context, client, token, now).await?, read)
         }
+        SubjectToken::Jwt(token) => {
+            let bearer = by_request(app, context, client, token, trail, now).await?;
+            (bearer, app.store.read().await?)
+        }
+    };
+    let Bearer { user_id, holder, given_at, privilege } = bearer;
+    trail.user_id = Some(user_id.clone());
+    // What a privileged client may not have is refused before anybody looks whether it is there.
+    let at_most = match &privilege {
+        None => None,
+        Some(privilege) => privilege.scopes_for(connection, scope.as_ref())?,
     };
     let standing = users::standing(&mut read, tenant, &user_id).await?;
     let standing = standing.ok_or(ExchangeError::UserGone)?;
@@ -95,6 +122,9 @@ pub(super) async fn authorize_exchange(
         let missing = scope.without(&stored.account.scopes);
         return Err(ExchangeError::ScopeNotGranted { missing });
     }
+    if let Some(at_most) = at_most {
+        not_broader(app, &connection, &stored.account, &at_most)?;
+    }
     Ok(ExchangePermit { share: standing.share, connection, stored, holder })
 }
 
@@ -104,6 +134,8 @@ struct Bearer {
     /// The client that the person gave it to.
     holder: ClientId,
     given_at: Timestamp,
+    /// Of a client that needs no token of the person.
+    privilege: Option<Privilege>,
 }
 
 /// A refresh token of this client: looked at, never spent.
@@ -122,6 +154,7 @@ async fn by_refresh_token(
             user_id: usable.user.user_id,
             holder: client.client_id.clone(),
             given_at: usable.family.created_at,
+            privilege: None,
         }),
         Err(RefreshError::Key(error)) => Err(error.into()),
         Err(RefreshError::UserGone) => Err(ExchangeError::UserGone),
@@ -156,7 +189,48 @@ async fn by_access_token(
     let holder = holder.ok_or(ExchangeError::HolderGone)?.client;
     let server = access::find_resource_server(q, context, &audience).await?;
     access::allowed_for_user(q, context, &holder, &server).await?;
-    Ok(Bearer { user_id, holder: holder.client_id, given_at: verified.issued_at })
+    let (holder, given_at) = (holder.client_id, verified.issued_at);
+    Ok(Bearer { user_id, holder, given_at, privilege: None })
+}
+
+/// A privileged client's own request. Its person is whoever has that id now.
+async fn by_request(
+    app: &App,
+    context: &Context,
+    client: &AuthenticatedClient,
+    token: &ClientJwt,
+    trail: &mut Trail,
+    now: Timestamp,
+) -> Result<Bearer, ExchangeError> {
+    let client = client.client();
+    let privilege = privileged::admit(app, context, client, token, now).await?;
+    let Privilege { user_id, audit_context, organization, .. } = &privilege;
+    trail.details.insert("audit_context".to_owned(), json!(printable(audit_context)));
+    if let Some(organization) = organization {
+        trail.details.insert("org_id".to_owned(), json!(printable(organization)));
+        // Accounts are of people, and no account is of an organization.
+        trail.user_id = Some(user_id.clone());
+        return Err(ExchangeError::NotConnected);
+    }
+    let (user_id, holder) = (user_id.clone(), client.client_id.clone());
+    Ok(Bearer { user_id, holder, given_at: now, privilege: Some(privilege) })
+}
+
+/// A token has all the scopes of its account. One that has more than a privileged client may have, or
+/// asked for, is not given.
+fn not_broader(
+    app: &App,
+    connection: &Connection,
+    account: &ConnectedAccount,
+    at_most: &ScopeSet,
+) -> Result<(), PrivilegeError> {
+    // A scope goes by several names, and all of them stand in the account.
+    let at_most = match app.catalogue.get(connection.strategy.as_str()) {
+        Some(spec) => every_name_of(spec, at_most),
+        None => at_most.clone(),
+    };
+    let beyond = account.scopes.without(&at_most);
+    if beyond.is_empty() { Ok(()) } else { Err(PrivilegeError::Broader { beyond }) }
 }
 
 fn choose(stored: Vec<StoredAccount>, login_hint: Option<&str>) -> Option<StoredAccount> {

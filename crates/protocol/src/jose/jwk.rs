@@ -41,6 +41,16 @@ impl Jwk {
         }
     }
 
+    /// The same key under this identifier.
+    #[must_use]
+    pub fn named(mut self, kid: impl Into<String>) -> Self {
+        match &mut self {
+            Self::Rsa(RsaPublicKey { kid: own, .. })
+            | Self::EcP256(EcP256PublicKey { kid: own, .. }) => *own = Some(kid.into()),
+        }
+        self
+    }
+
     /// The one algorithm that the key is restricted to, if any (RFC 7517 §4.4).
     pub fn algorithm(&self) -> Option<Algorithm> {
         match self {

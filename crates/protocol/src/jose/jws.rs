@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
@@ -52,6 +53,16 @@ impl<'a> Unverified<'a> {
     /// The header, good for choosing a key and for nothing else.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The issuer that the token names: good for finding the keys that it may be signed with, and
+    /// for nothing else.
+    pub fn claimed_issuer(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Claims {
+            iss: String,
+        }
+        serde_json::from_slice::<Claims>(&self.payload).ok().map(|claims| claims.iss)
     }
 
     /// Checks type, algorithm and signature, in this order, and only then reads

@@ -8,4 +8,5 @@ mod algorithm;
 pub(crate) mod encoding;
 pub mod jwk;
 pub mod jws;
+pub mod pem;
 mod signing;

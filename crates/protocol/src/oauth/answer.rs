@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ErrorCode;
 use super::exchange::RequestedTokenType;
 use super::scope::ScopeSet;
-use crate::secret::{Disclosed, ProviderAccessToken, kind};
+use crate::secret::{Disclosed, ProviderAccessToken, ProviderRefreshToken, kind};
 
 /// How an access token is presented. Clients compare the text as written, so
 /// the letter case is part of the protocol.
@@ -30,6 +30,16 @@ impl TokenType {
             Self::Dpop => "DPoP",
         }
     }
+}
+
+/// How a provider's token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForeignTokenType {
+    /// To whoever bears it: we cannot bind other people's tokens.
+    Bearer,
+    /// Not at all: it is no access token (RFC 8693 §2.2.1).
+    #[serde(rename = "N_A")]
+    NotApplicable,
 }
 
 /// Tokens of our own.
@@ -56,15 +66,16 @@ pub struct TokenResponse {
     pub issued_token_type: Option<String>,
 }
 
-/// A provider's token. There is no room for its refresh token or ID token.
+/// One token of a provider. There is no room for a second one or for an ID token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VaultExchangeResponse {
-    /// The provider's access token.
+    /// The token; in a member of this name whatever it is (RFC 8693 §2.2.1).
     pub access_token: Disclosed<kind::ProviderAccessToken>,
-    /// `Bearer`: we cannot bind other people's tokens.
-    pub token_type: TokenType,
-    /// Remaining lifetime in seconds. Always present: SDKs add it to a clock.
-    pub expires_in: u64,
+    /// How it is presented.
+    pub token_type: ForeignTokenType,
+    /// Remaining lifetime in seconds. Always present with an access token: SDKs add it to a clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
     /// What the provider granted, separated by spaces whatever it sent.
     #[serde(default)]
     pub scope: ScopeSet,
@@ -82,10 +93,26 @@ impl VaultExchangeResponse {
     ) -> Self {
         Self {
             access_token: access_token.disclose(),
-            token_type: TokenType::Bearer,
-            expires_in: expires_in_seconds,
+            token_type: ForeignTokenType::Bearer,
+            expires_in: Some(expires_in_seconds),
             scope,
             issued_token_type: Cow::Borrowed(issued.as_str()),
+        }
+    }
+
+    /// The answer to a privileged client that may have a provider's refresh token. Discloses it.
+    /// When such a token ends few providers tell.
+    pub fn of_refresh_token(
+        refresh_token: &ProviderRefreshToken,
+        expires_in_seconds: Option<u64>,
+        scope: ScopeSet,
+    ) -> Self {
+        Self {
+            access_token: ProviderAccessToken::new(refresh_token.expose()).disclose(),
+            token_type: ForeignTokenType::NotApplicable,
+            expires_in: expires_in_seconds,
+            scope,
+            issued_token_type: Cow::Borrowed(RequestedTokenType::TokenVaultRefreshToken.as_str()),
         }
     }
 }
@@ -176,6 +203,21 @@ mod tests {
             })
         );
         assert!(!format!("{response:?}").contains("ya29"));
+    }
+
+    #[test]
+    fn a_refresh_token_is_no_bearer_token() {
+        let token = ProviderRefreshToken::new("1//rt");
+        let response = VaultExchangeResponse::of_refresh_token(&token, None, ScopeSet::empty());
+        assert_eq!(
+            serde_json::to_value(&response).unwrap(),
+            json!({
+                "access_token": "1//rt",
+                "token_type": "N_A",
+                "scope": "",
+                "issued_token_type": "http://auth0.com/oauth/token-type/token-vault-refresh-token",
+            })
+        );
     }
 
     #[test]

@@ -8,9 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::client_jwt::ASSERTION_TYPE;
 use super::error::ErrorCode;
 use super::parameters::Parameters;
-use crate::secret::ClientSecret;
+use crate::jose::jws::Unverified;
+use crate::secret::{ClientJwt, ClientSecret};
 
 /// Longest client identifier, in bytes.
 pub const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -37,6 +39,13 @@ pub enum PresentedClient {
         /// The password of the header.
         secret: ClientSecret,
     },
+    /// `private_key_jwt`: an assertion in the body (RFC 7523 §2.2).
+    Assertion {
+        /// `client_id` of the body, or else the issuer that the assertion names.
+        client_id: String,
+        /// `client_assertion`, not yet verified.
+        assertion: ClientJwt,
+    },
 }
 
 impl PresentedClient {
@@ -48,16 +57,15 @@ impl PresentedClient {
     ) -> Result<Self, ClientAuthError> {
         let in_body = body.take("client_id");
         let secret_in_body = body.take_secret("client_secret");
-        // RFC 7521 §4.2. Refused loudly, since ignoring an assertion would
-        // silently treat the client as a public one.
-        if body.take("client_assertion").is_some() || body.take("client_assertion_type").is_some() {
-            return Err(ClientAuthError::UnsupportedMethod);
-        }
-        let presented = match (authorization, secret_in_body) {
+        let assertion = take_assertion(body)?;
+        let presented = match (authorization, secret_in_body, assertion) {
             // RFC 6749 §2.3: the client MUST NOT use more than one
             // authentication method in each request.
-            (Some(_), Some(_)) => return Err(ClientAuthError::SeveralMethods),
-            (Some(header), None) => {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                return Err(ClientAuthError::SeveralMethods);
+            }
+            (None, None, Some(assertion)) => Self::asserted(in_body, assertion)?,
+            (Some(header), None, None) => {
                 let (client_id, secret) = decode_basic(header)?;
                 // Some clients repeat their identifier in the body; that is
                 // harmless as long as both are the same.
@@ -66,7 +74,7 @@ impl PresentedClient {
                 }
                 Self::Basic { client_id, secret }
             }
-            (None, secret) => {
+            (None, secret, None) => {
                 let client_id = in_body.ok_or(ClientAuthError::NoClient)?;
                 match secret {
                     Some(secret) => Self::Post { client_id, secret },
@@ -78,19 +86,33 @@ impl PresentedClient {
         Ok(presented)
     }
 
+    /// RFC 7521 §4.2: the `client_id` is unnecessary, as the assertion names the client; if both are
+    /// there they name the same.
+    fn asserted(in_body: Option<String>, assertion: ClientJwt) -> Result<Self, ClientAuthError> {
+        let named = Unverified::parse(assertion.expose())
+            .ok()
+            .and_then(|token| token.claimed_issuer())
+            .ok_or(ClientAuthError::MalformedAssertion)?;
+        match in_body {
+            Some(client_id) if client_id != named => Err(ClientAuthError::DifferentClients),
+            Some(_) | None => Ok(Self::Assertion { client_id: named, assertion }),
+        }
+    }
+
     /// The client's identifier.
     pub fn client_id(&self) -> &str {
         match self {
             Self::None { client_id }
             | Self::Post { client_id, .. }
-            | Self::Basic { client_id, .. } => client_id,
+            | Self::Basic { client_id, .. }
+            | Self::Assertion { client_id, .. } => client_id,
         }
     }
 
     /// The secret, if one was presented.
     pub fn secret(&self) -> Option<&ClientSecret> {
         match self {
-            Self::None { .. } => None,
+            Self::None { .. } | Self::Assertion { .. } => None,
             Self::Post { secret, .. } | Self::Basic { secret, .. } => Some(secret),
         }
     }
@@ -101,7 +123,20 @@ impl PresentedClient {
             Self::None { .. } => "none",
             Self::Post { .. } => "client_secret_post",
             Self::Basic { .. } => "client_secret_basic",
+            Self::Assertion { .. } => "private_key_jwt",
         }
+    }
+}
+
+fn take_assertion(body: &mut Parameters) -> Result<Option<ClientJwt>, ClientAuthError> {
+    let kind = body.take("client_assertion_type");
+    match (body.take_secret("client_assertion"), kind.as_deref()) {
+        (None, None) => Ok(None),
+        (Some(assertion), Some(ASSERTION_TYPE)) => Ok(Some(assertion)),
+        // Refused loudly, since ignoring an assertion would silently treat the client as a public
+        // one.
+        (Some(_), Some(_)) => Err(ClientAuthError::UnsupportedMethod),
+        (Some(_), None) | (None, Some(_)) => Err(ClientAuthError::MalformedAssertion),
     }
 }
 
@@ -173,7 +208,11 @@ pub enum ClientAuthError {
     /// The header is not base64 of `identifier:secret`.
     #[error("Malformed Authorization header")]
     MalformedBasic,
-    /// A scheme other than `Basic`, or an assertion.
+    /// The assertion is no JWT that names an issuer, or comes without its type, or the type without
+    /// it.
+    #[error("Malformed client_assertion")]
+    MalformedAssertion,
+    /// A scheme other than `Basic`, or an assertion other than a JWT.
     #[error("Unsupported client authentication method")]
     UnsupportedMethod,
     /// Empty, longer than [`CLIENT_ID_BYTES_MAX`], or with unprintable characters.
@@ -189,7 +228,9 @@ impl ClientAuthError {
             | Self::SeveralMethods
             | Self::DifferentClients
             | Self::MalformedClientId => ErrorCode::InvalidRequest,
-            Self::MalformedBasic | Self::UnsupportedMethod => ErrorCode::InvalidClient,
+            Self::MalformedBasic | Self::MalformedAssertion | Self::UnsupportedMethod => {
+                ErrorCode::InvalidClient
+            }
         }
     }
 }
@@ -214,7 +255,7 @@ mod tests {
 
     #[test]
     fn methods() {
-        let check = |authorization: Option<&str>, body, expected| {
+        let check = |authorization: Option<&str>, body: &str, expected| {
             assert_eq!(read(authorization, body), Ok(expected));
         };
         let client_id = || "app".to_owned();
@@ -229,6 +270,16 @@ mod tests {
             "client_id=app&client_secret=s3cret",
             PresentedClient::Post { client_id: client_id(), secret: secret() },
         );
+        let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhcHAifQ.AAAA";
+        let asserted =
+            PresentedClient::Assertion { client_id: client_id(), assertion: ClientJwt::new(jwt) };
+        for client_id in ["", "client_id=app&"] {
+            let body = format!(
+                "{client_id}client_assertion={jwt}&client_assertion_type={}",
+                ASSERTION_TYPE.replace(':', "%3A")
+            );
+            check(None, &body, asserted.clone());
+        }
         let in_header = PresentedClient::Basic { client_id: client_id(), secret: secret() };
         check(Some(&basic("app:s3cret")), "", in_header.clone());
         check(Some(&basic("app:s3cret")), "client_id=app", in_header.clone());
@@ -252,7 +303,7 @@ mod tests {
 
     #[test]
     fn a30_refused_by_cause() {
-        let check = |authorization: Option<&str>, body, expected| {
+        let check = |authorization: Option<&str>, body: &str, expected| {
             assert_eq!(read(authorization, body), Err(expected), "{authorization:?} {body}");
         };
         let header = basic("app:s3cret");
@@ -261,8 +312,19 @@ mod tests {
         check(Some(&header), "client_secret=s3cret", ClientAuthError::SeveralMethods);
         check(Some(&header), "client_id=app&client_secret=s3cret", ClientAuthError::SeveralMethods);
         check(Some(&header), "client_id=other", ClientAuthError::DifferentClients);
-        check(Some(&header), "client_assertion=x", ClientAuthError::UnsupportedMethod);
-        check(None, "client_id=app&client_assertion=x", ClientAuthError::UnsupportedMethod);
+        let bearer = "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+        let saml = "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Asaml2-bearer";
+        let jwt = "client_assertion=eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhcHAifQ.AAAA";
+        let several = ClientAuthError::SeveralMethods;
+        check(Some(&header), &format!("{bearer}&{jwt}"), several);
+        check(None, &format!("client_id=app&client_secret=s3cret&{bearer}&{jwt}"), several);
+        check(None, &format!("{saml}&{jwt}"), ClientAuthError::UnsupportedMethod);
+        check(None, &format!("client_id=app&{jwt}"), ClientAuthError::MalformedAssertion);
+        check(None, &format!("client_id=app&{bearer}"), ClientAuthError::MalformedAssertion);
+        let no_jwt = format!("client_id=app&{bearer}&client_assertion=x");
+        check(None, &no_jwt, ClientAuthError::MalformedAssertion);
+        let other = format!("client_id=other&{bearer}&{jwt}");
+        check(None, &other, ClientAuthError::DifferentClients);
         check(Some("Bearer x"), "client_id=app", ClientAuthError::UnsupportedMethod);
         check(Some("Basic"), "", ClientAuthError::MalformedBasic);
         check(Some("Basic !"), "", ClientAuthError::MalformedBasic);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::parameters::{InvalidParameter, Parameters};
 use super::scope::ScopeSet;
-use crate::secret::{AccessToken, RefreshToken};
+use crate::secret::{AccessToken, ClientJwt, RefreshToken};
 
 /// The grant type of the Token Vault.
 pub const VAULT_GRANT_TYPE: &str =
@@ -89,6 +89,8 @@ pub enum SubjectToken {
     RefreshToken(RefreshToken),
     /// One of our access tokens.
     AccessToken(AccessToken),
+    /// A JWT that the client signed itself.
+    Jwt(ClientJwt),
 }
 
 impl SubjectToken {
@@ -97,6 +99,7 @@ impl SubjectToken {
         match self {
             Self::RefreshToken(_) => SubjectTokenType::RefreshToken,
             Self::AccessToken(_) => SubjectTokenType::AccessToken,
+            Self::Jwt(_) => SubjectTokenType::Jwt,
         }
     }
 }
@@ -140,17 +143,21 @@ impl VaultExchangeRequest {
             SubjectTokenType::AccessToken => {
                 SubjectToken::AccessToken(parameters.require_secret("subject_token")?)
             }
-            SubjectTokenType::Jwt => {
-                return Err(InvalidParameter::Malformed("subject_token_type"));
-            }
+            SubjectTokenType::Jwt => SubjectToken::Jwt(parameters.require_secret("subject_token")?),
         };
-        match requested_token_type {
-            RequestedTokenType::FederatedConnectionAccessToken => {}
-            // These answer a privileged client's JWT only.
-            RequestedTokenType::TokenVaultAccessToken
-            | RequestedTokenType::TokenVaultRefreshToken => {
-                return Err(InvalidParameter::Malformed("requested_token_type"));
-            }
+        // Of a person's own token only an access token is given; a privileged client asks by names of
+        // its own.
+        match (subject_token_type, requested_token_type) {
+            (
+                SubjectTokenType::RefreshToken | SubjectTokenType::AccessToken,
+                RequestedTokenType::FederatedConnectionAccessToken,
+            )
+            | (
+                SubjectTokenType::Jwt,
+                RequestedTokenType::TokenVaultAccessToken
+                | RequestedTokenType::TokenVaultRefreshToken,
+            ) => {}
+            _ => return Err(InvalidParameter::Malformed("requested_token_type")),
         }
         Ok(Self {
             connection,
@@ -229,7 +236,6 @@ mod tests {
         let subject = InvalidParameter::Malformed("subject_token_type");
         check("subject_token_type", "refresh_token", subject);
         check("subject_token_type", "urn:ietf:params:oauth:token-type:id_token", subject);
-        check("subject_token_type", SubjectTokenType::Jwt.as_str(), subject);
         let requested = InvalidParameter::Malformed("requested_token_type");
         let https = "https://auth0.com/oauth/token-type/federated-connection-access-token";
         check("requested_token_type", https, requested);
@@ -238,7 +244,34 @@ mod tests {
         {
             check("requested_token_type", kind.as_str(), requested);
         }
+        check("subject_token_type", SubjectTokenType::Jwt.as_str(), requested);
         check("actor_token", "x", InvalidParameter::Malformed("actor_token"));
+    }
+
+    #[test]
+    fn a_privileged_client_asks_for_one_of_two_kinds() {
+        let request = |requested: RequestedTokenType| {
+            let mut parameters = Parameters::new();
+            for (name, value) in [
+                ("connection", "calendar"),
+                ("subject_token", "canary"),
+                ("subject_token_type", SubjectTokenType::Jwt.as_str()),
+                ("requested_token_type", requested.as_str()),
+            ] {
+                parameters.push(name, value).unwrap();
+            }
+            VaultExchangeRequest::parse(parameters)
+        };
+        for kind in
+            [RequestedTokenType::TokenVaultAccessToken, RequestedTokenType::TokenVaultRefreshToken]
+        {
+            let request = request(kind).unwrap();
+            assert_eq!(request.subject, SubjectToken::Jwt(ClientJwt::new("canary")));
+            assert_eq!(request.requested_token_type, kind);
+        }
+        let refused = InvalidParameter::Malformed("requested_token_type");
+        let federated = RequestedTokenType::FederatedConnectionAccessToken;
+        assert_eq!(request(federated), Err(refused));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod authorize;
 pub mod client_auth;
+pub mod client_jwt;
 pub mod error;
 pub mod exchange;
 pub mod parameters;

@@ -7,9 +7,10 @@ use store::clients::StoredClient;
 use store::connections::StoredConnection;
 use store::keys::{self, SealedSigningKey, Stage, WrappedKey};
 use store::{
-    Database, Query, WriteTx, attempts, client_grants, clients, connect_transactions,
-    connected_accounts, connections, grants, log_events, login_states, passwords, provider_states,
-    pushed_requests, refresh_leases, replay_marks, resource_servers, sessions, tenants, users,
+    Database, Query, WriteTx, attempts, client_credentials, client_grants, clients,
+    connect_transactions, connected_accounts, connections, grants, log_events, login_states,
+    passwords, provider_states, pushed_requests, refresh_leases, replay_marks, resource_servers,
+    sessions, tenants, users,
 };
 use vault::keyring::{KeyId, Purpose};
 use vault::seal::Sealed;
@@ -25,6 +26,8 @@ async fn fill(database: &Database, id: &str) -> TenantId {
     let mut tx = database.write().await.unwrap();
     let grant = samples::client_grant("cgr_1", "c1", id);
     client_grants::insert(&mut tx, &tenant, &grant, at(1)).await.unwrap();
+    let credential = samples::credential("cred_1", id);
+    client_credentials::insert(&mut tx, &tenant, &"c1".into(), &credential).await.unwrap();
     let record = samples::password("u1", id);
     passwords::insert(&mut tx, &tenant, &con, "ada", &record, at(1)).await.unwrap();
     for (session, cookie) in [
@@ -110,7 +113,10 @@ async fn configured(q: &mut impl Query, t: &TenantId) -> Vec<String> {
     let served = connections::list_for_client(q, t, &c1).await.unwrap();
     let grant = client_grants::find_for(q, t, &c1, AUDIENCE, SubjectType::Client).await;
     let signing = keys::signing_keys(q, t).await.unwrap();
+    let credential = client_credentials::find(q, t, &c1, &"cred_1".into()).await.unwrap();
     vec![
+        format!("{credential:?}"),
+        format!("{:?}", client_credentials::list(q, t, &c1).await.unwrap()),
         format!("{:?}", tenants::find(q, t).await.unwrap()),
         format!("{:?}", clients::find(q, t, &c1).await.unwrap().as_ref().map(client)),
         format!("{:?}", clients::list(q, t).await.unwrap().iter().map(client).collect::<Vec<_>>()),
@@ -205,12 +211,14 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 51] = [
+const CHANGES: [&str; 53] = [
     "tenants::lock",
     "keys::remove_tenant_key",
     "keys::erase",
     "tenants::replace_base_urls",
     "tenants::update_settings",
+    "client_credentials::update",
+    "client_credentials::delete",
     "clients::find_for_update",
     "clients::update",
     "clients::delete",
@@ -263,7 +271,8 @@ const CHANGES: [&str; 51] = [
 async fn change(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
     match name.split_once("::").unwrap() {
         (
-            "tenants" | "keys" | "clients" | "resource_servers" | "client_grants" | "connections",
+            "tenants" | "keys" | "clients" | "client_credentials" | "resource_servers"
+            | "client_grants" | "connections",
             _,
         ) => change_configuration(name, tx, t).await,
         ("users" | "passwords" | "sessions" | "connected_accounts" | "refresh_leases", _) => {
@@ -292,6 +301,14 @@ async fn change_configuration(name: &str, tx: &mut WriteTx, t: &TenantId) -> boo
             let mut tenant = samples::tenant(t.as_str());
             tenant.settings.session_lifetime = 1.0;
             tenants::update_settings(tx, &tenant).await.map(|rows| rows == 1)
+        }
+        "client_credentials::update" => {
+            let changed = samples::credential("cred_1", "changed");
+            client_credentials::update(tx, t, &c1, &changed).await.map(|rows| rows == 1)
+        }
+        "client_credentials::delete" => {
+            let id = "cred_1".into();
+            client_credentials::delete(tx, t, &c1, &id).await.map(|rows| rows == 1)
         }
         "clients::find_for_update" => {
             clients::find_for_update(tx, t, &c1).await.map(|found| found.is_some())

@@ -1,6 +1,7 @@
 //! Records to store. The same id gives the same record, and `mark` is found in its content.
 
 use model::client::Client;
+use model::client_credential::{ClientCredential, CredentialMaterial};
 use model::client_grant::{ClientGrant, SubjectType};
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use model::connection::Connection;
@@ -48,6 +49,17 @@ pub(crate) fn tenant(id: &str) -> Tenant {
             BaseUrl::parse(&format!("http://{id}.localhost:4000/")).unwrap(),
         ],
         settings: TenantSettings { friendly_name: id.to_owned(), ..TenantSettings::default() },
+    }
+}
+
+pub(crate) fn credential(id: &str, mark: &str) -> ClientCredential {
+    ClientCredential {
+        id: id.into(),
+        name: mark.to_owned(),
+        material: CredentialMaterial::CertSubjectDn { subject_dn: format!("CN={mark}") },
+        created_at: at(1),
+        updated_at: at(1),
+        expires_at: None,
     }
 }
 

@@ -196,6 +196,9 @@ fn client(client_id: ClientId, role: Role, tenant: &Tenant) -> Client {
             Role::Spa => AuthMethod::None,
             Role::Management | Role::Web | Role::Api => AuthMethod::ClientSecretPost,
         },
+        client_authentication_methods: None,
+        signed_request_object: None,
+        token_vault_privileged_access: None,
         jwt_configuration: JwtConfiguration::default(),
         refresh_token: refresh_token(role, tenant),
         resource_server_identifier: match role {

@@ -118,3 +118,10 @@ pub(crate) async fn callback_of(server: &TestServer, browser: &Browser, login: &
     }
     panic!("the provider does not send back: {page:?}")
 }
+
+/// Tidies up, as the server does by itself now and then.
+pub(crate) async fn housekeep(server: &TestServer) {
+    let mut tx = server.app().store.write().await.unwrap();
+    store::housekeeping::sweep(&mut tx, server.app().now()).await.unwrap();
+    tx.commit().await.unwrap();
+}

@@ -2,6 +2,7 @@
 
 pub(super) mod connections;
 pub(super) mod create;
+pub(super) mod credentials;
 pub(super) mod delete;
 mod input;
 mod members;
@@ -13,9 +14,12 @@ pub(super) mod update;
 use engine::clients::ClientError;
 
 use super::error::{Code, ManagementError};
+use crate::body::sentence;
 
 /// The caller may see the secret of a client.
 const READ_KEYS: &str = "read:client_keys";
+/// The caller may let a client have tokens of people who did not give it any.
+const UPDATE_PRIVILEGED_ACCESS: &str = "update:client_token_vault_privileged_access";
 
 impl From<ClientError> for ManagementError {
     fn from(error: ClientError) -> Self {
@@ -26,6 +30,12 @@ impl From<ClientError> for ManagementError {
                 let message =
                     "The client holds scopes of the Management API that the caller lacks.";
                 Self::new(Code::InsufficientScope, message).caused_by(&error)
+            }
+            ClientError::UnknownCredential => {
+                Self::new(Code::InexistentCredential, "The credential does not exist.")
+            }
+            ClientError::CredentialInUse { .. } | ClientError::KidTaken(_) => {
+                Self::new(Code::Conflict, sentence(&error.to_string()))
             }
             ClientError::NoSecret => {
                 Self::new(Code::OperationNotSupported, "The client has no secret.")

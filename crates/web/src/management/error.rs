@@ -29,6 +29,7 @@ pub(super) enum Code {
     InexistentClient,
     InexistentClientGrant,
     InexistentConnection,
+    InexistentCredential,
     InexistentEventStream,
     InexistentLogEvent,
     InexistentResourceServer,
@@ -60,6 +61,7 @@ impl Code {
             Self::InexistentClient => (StatusCode::NOT_FOUND, Some("inexistent_client")),
             Self::InexistentClientGrant => (StatusCode::NOT_FOUND, Some("inexistent_client_grant")),
             Self::InexistentConnection => (StatusCode::NOT_FOUND, Some("inexistent_connection")),
+            Self::InexistentCredential => (StatusCode::NOT_FOUND, Some("inexistent_credential")),
             Self::InexistentEventStream => (StatusCode::NOT_FOUND, Some("inexistent_event_stream")),
             Self::InexistentLogEvent => (StatusCode::NOT_FOUND, Some("inexistent_log_event")),
             Self::InexistentResourceServer => {
@@ -215,6 +217,7 @@ impl IntoResponse for ManagementError {
             | Code::InexistentClient
             | Code::InexistentClientGrant
             | Code::InexistentConnection
+            | Code::InexistentCredential
             | Code::InexistentEventStream
             | Code::InexistentLogEvent
             | Code::InexistentResourceServer

@@ -16,6 +16,11 @@ impl Members {
         Self(members)
     }
 
+    /// A member that stays where it is.
+    pub(super) fn peek(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// What is to become of a member.
     pub(super) fn change<T: DeserializeOwned>(
         &mut self,

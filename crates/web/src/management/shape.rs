@@ -30,6 +30,12 @@ pub(super) enum Shape {
         least: usize,
         most: usize,
     },
+    /// A text of characters of one kind alone.
+    Pattern {
+        least: usize,
+        most: usize,
+        of: fn(char) -> bool,
+    },
     OneOf(&'static [&'static str]),
     List {
         of: &'static Shape,
@@ -150,6 +156,14 @@ impl Shape {
                 }
                 _ => Ok(()),
             },
+            (Self::Pattern { least, most, of }, Value::String(text)) => {
+                Self::Text { least: *least, most: *most }.check(value, path)?;
+                if text.chars().all(of) {
+                    Ok(())
+                } else {
+                    refused("String does not match pattern".to_owned())
+                }
+            }
             (Self::List { of, most }, Value::Array(items)) => {
                 if items.len() > *most {
                     let length = items.len();
@@ -174,7 +188,9 @@ impl Shape {
             (Self::Off, _) => refused("This setting is not supported".to_owned()),
             (Self::Boolean, other) => Err(expected("boolean", other, path)),
             (Self::Integer { .. }, other) => Err(expected("integer", other, path)),
-            (Self::Text { .. }, other) => Err(expected("string", other, path)),
+            (Self::Text { .. } | Self::Pattern { .. }, other) => {
+                Err(expected("string", other, path))
+            }
             (Self::List { .. }, other) => Err(expected("array", other, path)),
             (Self::Record(_) | Self::Object, other) => Err(expected("object", other, path)),
         }

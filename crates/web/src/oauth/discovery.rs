@@ -9,6 +9,7 @@ use axum::http::{HeaderName, header};
 use engine::app::App;
 use model::tenant::BaseUrl;
 use protocol::jose::jwk::JwkSet;
+use protocol::oauth::client_jwt;
 use protocol::oauth::token::GrantType;
 use protocol::oidc::discovery::{EndpointAliases, ProviderMetadata};
 use url::{ParseError, Url};
@@ -62,8 +63,13 @@ fn describe(edge: &Edge, base: &BaseUrl) -> Result<ProviderMetadata, ParseError>
         token_endpoint_auth_methods_supported: list(&[
             "client_secret_basic",
             "client_secret_post",
+            "private_key_jwt",
             "none",
         ]),
+        token_endpoint_auth_signing_alg_values_supported: client_jwt::ALGORITHMS
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         claims_supported: list(&[
             "aud",
             "auth_time",

@@ -3,6 +3,7 @@
 mod client_grants;
 mod clients;
 mod connections;
+mod credentials;
 mod event_streams;
 mod logs;
 mod requests;

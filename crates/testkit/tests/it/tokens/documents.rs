@@ -78,7 +78,14 @@ async fn the_metadata() {
       "token_endpoint_auth_methods_supported": [
         "client_secret_basic",
         "client_secret_post",
+        "private_key_jwt",
         "none"
+      ],
+      "token_endpoint_auth_signing_alg_values_supported": [
+        "RS256",
+        "RS384",
+        "PS256",
+        "ES256"
       ],
       "userinfo_endpoint": "https://issuer/userinfo"
     }

@@ -7,8 +7,8 @@ use engine::app::App;
 use engine::clients::{self, ClientWithSecret};
 use serde_json::{Map, Value};
 
-use super::input;
-use super::output::{Detail, show};
+use super::output::{Detail, show, show_registered};
+use super::{UPDATE_PRIVILEGED_ACCESS, input};
 use crate::management::answer::Created;
 use crate::management::caller::{Caller, Permission};
 use crate::management::error::ManagementError;
@@ -27,8 +27,13 @@ pub(in crate::management) async fn create(
     JsonBody(body): JsonBody,
 ) -> Result<Created<Map<String, Value>>, ManagementError> {
     let input = input::read_new(body)?;
+    if input.changes_privileged_access() {
+        caller.require_any(&[UPDATE_PRIVILEGED_ACCESS])?;
+    }
     let (context, by) = (caller.context(), caller.administrator());
-    let ClientWithSecret { client, secret } =
+    let ClientWithSecret { client, credentials, secret } =
         clients::create(&app, context, by, input.change, input.secret, caller.now()).await?;
-    show(context, &client, secret, Detail::Full).map(Created)
+    let mut members = show(context, &client, secret, Detail::Full)?;
+    show_registered(&mut members, &credentials);
+    Ok(Created(members))
 }

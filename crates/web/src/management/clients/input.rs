@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use engine::change::Change;
-use engine::clients::{ClientChange, ending_refresh_tokens};
+use engine::clients::{ClientChange, CredentialUses, ending_refresh_tokens};
 use model::client::{ExpirationType, JwtConfiguration, RefreshTokenSettings};
 use protocol::secret::ClientSecret;
 use serde_json::{Map, Value};
 
-use super::members::{KEPT, ON_CREATE, ON_UPDATE, SERVED, UNSERVED};
+use super::members::{
+    KEPT, KEYS_ON_CREATE, KEYS_ON_UPDATE, ON_CREATE, ON_UPDATE, SERVED, UNSERVED,
+};
 use crate::management::error::ManagementError;
 use crate::management::patch::Members;
 use crate::management::shape::{self, Shape};
@@ -24,14 +26,21 @@ pub(super) struct ClientInput {
     pub(super) changes_settings: bool,
 }
 
+impl ClientInput {
+    /// Whether what the client may have of people who gave it nothing is to change.
+    pub(super) fn changes_privileged_access(&self) -> bool {
+        !self.change.credentials.token_vault_privileged_access.is_keep()
+    }
+}
+
 /// Reads the body of a new client.
 pub(super) fn read_new(body: Value) -> Result<ClientInput, ManagementError> {
-    read(shape::check(body, &[ON_CREATE, SERVED, KEPT, UNSERVED])?)
+    read(shape::check(body, &[ON_CREATE, KEYS_ON_CREATE, SERVED, KEPT, UNSERVED])?)
 }
 
 /// Reads the body of a change.
 pub(super) fn read_change(body: Value) -> Result<ClientInput, ManagementError> {
-    read(shape::check_change(body, &[ON_UPDATE, SERVED, KEPT, UNSERVED])?)
+    read(shape::check_change(body, &[ON_UPDATE, KEYS_ON_UPDATE, SERVED, KEPT, UNSERVED])?)
 }
 
 fn read(body: Map<String, Value>) -> Result<ClientInput, ManagementError> {
@@ -56,6 +65,7 @@ fn read(body: Map<String, Value>) -> Result<ClientInput, ManagementError> {
         require_pushed_authorization_requests: members
             .change("require_pushed_authorization_requests")?,
         par_request_expiry: members.change("par_request_expiry")?,
+        credentials: credential_uses(&mut members)?,
         client_metadata: client_metadata(&mut members)?,
         kept: members.rest(),
     };
@@ -83,6 +93,22 @@ fn refresh_token(members: &mut Members) -> Result<Change<RefreshTokenSettings>, 
     settings.extend(given);
     let settings = serde_json::to_value(settings).and_then(serde_json::from_value);
     settings.map(Change::Set).map_err(refused)
+}
+
+/// What credentials are used for. A client authenticates in one way.
+fn credential_uses(members: &mut Members) -> Result<CredentialUses, ManagementError> {
+    let methods = "client_authentication_methods";
+    if let Some(Value::Object(given)) = members.peek(methods)
+        && given.len() != 1
+    {
+        let why = format!("Exactly one method is expected, and {} are given", given.len());
+        return Err(ManagementError::invalid_body(methods, &why));
+    }
+    Ok(CredentialUses {
+        client_authentication_methods: members.change(methods)?,
+        signed_request_object: members.change("signed_request_object")?,
+        token_vault_privileged_access: members.change("token_vault_privileged_access")?,
+    })
 }
 
 /// Free texts: few, and short. `null` removes one.

@@ -15,6 +15,77 @@ pub(super) const ON_CREATE: &[Member] = &[
 /// What can be set when a client is changed, and is required when it is made.
 pub(super) const ON_UPDATE: &[Member] = &[Member::new("name", Shape::Text { least: 1, most: 200 })];
 
+/// A public key as it is registered.
+pub(super) const PUBLIC_KEY: &[Member] = &[
+    Member::required("credential_type", Shape::OneOf(&["public_key"])),
+    Member::required("pem", Shape::Text { least: 1, most: 16_384 }),
+    Member::new("name", Shape::Text { least: 0, most: 128 }),
+    Member::new("alg", Shape::OneOf(&["RS256", "RS384", "PS256", "ES256"])),
+    Member::new("kid", Shape::Pattern { least: 10, most: 64, of: is_kid_char }),
+    Member::new("expires_at", TEXT),
+    Member::new("parse_expiry_from_cert", Shape::Boolean),
+];
+
+fn is_kid_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
+}
+
+/// What uses credentials, when a client is made: with the credentials themselves.
+pub(super) const KEYS_ON_CREATE: &[Member] = &[
+    Member::nullable("client_authentication_methods", Shape::Record(METHODS_ON_CREATE)),
+    Member::nullable(
+        "signed_request_object",
+        Shape::Record(&[Member::new("required", Shape::Boolean), NEW_CREDENTIALS]),
+    ),
+    Member::nullable(
+        "token_vault_privileged_access",
+        Shape::Record(&[NEW_CREDENTIALS, IP_ALLOWLIST, GRANTS]),
+    ),
+];
+
+const METHODS_ON_CREATE: &[Member] =
+    &[Member::new("private_key_jwt", Shape::Record(&[NEW_CREDENTIALS]))];
+const NEW_CREDENTIALS: Member = Member::required(
+    "credentials",
+    Shape::List { of: &Shape::Record(PUBLIC_KEY), most: CREDENTIALS_MAX },
+);
+
+/// The same when a client is changed: with the ids of credentials that are registered.
+pub(super) const KEYS_ON_UPDATE: &[Member] = &[
+    Member::nullable("client_authentication_methods", Shape::Record(METHODS_ON_UPDATE)),
+    Member::nullable(
+        "signed_request_object",
+        Shape::Record(&[Member::new("required", Shape::Boolean), REGISTERED_CREDENTIALS]),
+    ),
+    Member::nullable(
+        "token_vault_privileged_access",
+        Shape::Record(&[REGISTERED_CREDENTIALS, IP_ALLOWLIST, GRANTS]),
+    ),
+];
+
+const METHODS_ON_UPDATE: &[Member] =
+    &[Member::new("private_key_jwt", Shape::Record(&[REGISTERED_CREDENTIALS]))];
+const REGISTERED_CREDENTIALS: Member = Member::required(
+    "credentials",
+    Shape::List {
+        of: &Shape::Record(&[Member::required("id", Shape::Text { least: 1, most: 100 })]),
+        most: CREDENTIALS_MAX,
+    },
+);
+
+const CREDENTIALS_MAX: usize = 20;
+const IP_ALLOWLIST: Member = Member::nullable("ip_allowlist", TEXTS);
+const GRANTS: Member = Member::nullable(
+    "grants",
+    Shape::List {
+        of: &Shape::Record(&[
+            Member::required("connection", Shape::Text { least: 1, most: 128 }),
+            Member::required("scopes", NAMES),
+        ]),
+        most: 100,
+    },
+);
+
 /// What decides how the client is served.
 pub(super) const SERVED: &[Member] = &[
     Member::nullable(
@@ -105,9 +176,6 @@ pub(super) const KEPT: &[Member] = &[
 /// What would protect somebody, or let somebody in, and is not served: accepted only as what happens
 /// anyway.
 pub(super) const UNSERVED: &[Member] = &[
-    Member::nullable("client_authentication_methods", Shape::Off),
-    Member::nullable("signed_request_object", Shape::Off),
-    Member::nullable("token_vault_privileged_access", Shape::Off),
     Member::nullable("compliance_level", Shape::Only(&["none"])),
     Member::nullable("organization_usage", Shape::Only(&["deny", "allow"])),
     Member::nullable("default_organization", Shape::Off),
@@ -131,9 +199,9 @@ mod tests {
 
     #[test]
     fn no_member_is_documented_twice_and_none_that_is_ours_to_set() {
-        for on in [ON_CREATE, ON_UPDATE] {
+        for (on, keys) in [(ON_CREATE, KEYS_ON_CREATE), (ON_UPDATE, KEYS_ON_UPDATE)] {
             let mut names = HashSet::new();
-            for Member { name, .. } in [on, SERVED, KEPT, UNSERVED].into_iter().flatten() {
+            for Member { name, .. } in [on, keys, SERVED, KEPT, UNSERVED].into_iter().flatten() {
                 assert!(names.insert(*name), "{name}");
             }
             for ours in ["client_id", "tenant", "global", "signing_keys", "encrypted", "owners"] {

@@ -2,6 +2,7 @@
 
 use engine::context::Context;
 use model::client::Client;
+use model::client_credential::{ClientCredential, CredentialMaterial};
 use protocol::secret::ClientSecret;
 use serde_json::{Map, Value, json};
 
@@ -54,6 +55,10 @@ pub(super) fn show(
     }
     members.insert("tenant".to_owned(), json!(context.tenant_id()));
     members.insert("global".to_owned(), json!(false));
+    // Whoever authenticates by a key does so in no other way.
+    if client.client_authentication_methods.is_some() {
+        members.remove("token_endpoint_auth_method");
+    }
     // Tokens are verified with the published key set; no certificates are made.
     members.insert("signing_keys".to_owned(), json!([]));
     localize(context, &mut members);
@@ -64,6 +69,60 @@ pub(super) fn show(
         members.retain(|name, _| SUMMARY.contains(&name.as_str()));
     }
     Ok(members)
+}
+
+/// In the answer that makes a client, its credentials stand in full where they are used.
+pub(super) fn show_registered(members: &mut Map<String, Value>, credentials: &[ClientCredential]) {
+    let in_full = |reference: &mut Value| {
+        let found = credentials.iter().find(|one| reference["id"] == one.id.as_str());
+        if let Some(credential) = found {
+            *reference = Value::Object(show_credential(credential));
+        }
+    };
+    for (name, member) in members.iter_mut() {
+        let users: Vec<&mut Value> = match (name.as_str(), member) {
+            ("client_authentication_methods", Value::Object(methods)) => {
+                methods.values_mut().collect()
+            }
+            ("signed_request_object" | "token_vault_privileged_access", user) => vec![user],
+            _ => continue,
+        };
+        users.into_iter().filter_map(credentials_of).flatten().for_each(in_full);
+    }
+}
+
+fn credentials_of(user: &mut Value) -> Option<&mut Vec<Value>> {
+    user.get_mut("credentials")?.as_array_mut()
+}
+
+/// The members of a credential. A key's PEM is not among them.
+pub(super) fn show_credential(credential: &ClientCredential) -> Map<String, Value> {
+    let ClientCredential { id, name, material, created_at, updated_at, expires_at } = credential;
+    let mut members = Map::new();
+    let mut insert = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    insert("id", json!(id));
+    insert("name", json!(name));
+    match material {
+        CredentialMaterial::PublicKey { key } => {
+            insert("credential_type", json!("public_key"));
+            insert("kid", json!(key.kid()));
+            insert("alg", json!(key.algorithm()));
+        }
+        CredentialMaterial::CertSubjectDn { subject_dn } => {
+            insert("credential_type", json!("cert_subject_dn"));
+            insert("subject_dn", json!(subject_dn));
+        }
+        CredentialMaterial::X509Cert { thumbprint_sha256 } => {
+            insert("credential_type", json!("x509_cert"));
+            insert("thumbprint_sha256", json!(thumbprint_sha256));
+        }
+    }
+    insert("created_at", json!(created_at.to_rfc3339()));
+    insert("updated_at", json!(updated_at.to_rfc3339()));
+    if let Some(expires_at) = expires_at {
+        insert("expires_at", json!(expires_at.to_rfc3339()));
+    }
+    members
 }
 
 fn members(client: &Client) -> Result<Map<String, Value>, ManagementError> {

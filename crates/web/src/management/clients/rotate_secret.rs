@@ -26,7 +26,7 @@ pub(in crate::management) async fn rotate(
     InPath(id): InPath<String>,
 ) -> Result<Found<Map<String, Value>>, ManagementError> {
     let (context, by) = (caller.context(), caller.administrator());
-    let ClientWithSecret { client, secret } =
+    let ClientWithSecret { client, credentials: _, secret } =
         clients::rotate_secret(&app, context, by, &id.into(), caller.now()).await?;
     show(context, &client, secret, Detail::Full).map(Found)
 }

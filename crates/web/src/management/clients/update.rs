@@ -7,6 +7,7 @@ use engine::app::App;
 use engine::clients;
 use serde_json::{Map, Value};
 
+use super::UPDATE_PRIVILEGED_ACCESS;
 use super::input::{self, ClientInput};
 use super::output::{Detail, show};
 use super::read::secrets;
@@ -33,7 +34,11 @@ pub(in crate::management) async fn update(
     InPath(id): InPath<String>,
     JsonBody(body): JsonBody,
 ) -> Result<Found<Map<String, Value>>, ManagementError> {
-    let ClientInput { change, secret, changes_settings } = input::read_change(body)?;
+    let input = input::read_change(body)?;
+    if input.changes_privileged_access() {
+        caller.require_any(&[UPDATE_PRIVILEGED_ACCESS])?;
+    }
+    let ClientInput { change, secret, changes_settings } = input;
     if changes_settings {
         caller.require_any(&[UPDATE])?;
     }

@@ -7,7 +7,7 @@ use engine::client_auth::ClientAuthError;
 use engine::client_credentials::ClientCredentialsError;
 use engine::code_grant::CodeError;
 use engine::refresh_grant::RefreshError;
-use engine::vault_access::ExchangeError;
+use engine::vault_access::{ExchangeError, PrivilegeError};
 use model::ids::ClientId;
 use protocol::oauth::error::ErrorCode;
 use protocol::oauth::token::GrantType;
@@ -36,6 +36,10 @@ fn no_refresh_token() -> OAuthError {
     )
 }
 
+fn invalid_subject_token() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidToken, "The subject token is invalid or has expired.")
+}
+
 fn user_is_blocked() -> OAuthError {
     OAuthError::new(ErrorCode::Unauthorized, "user is blocked")
 }
@@ -58,7 +62,11 @@ impl From<ClientAuthError> for OAuthError {
             | ClientAuthError::Unknown
             | ClientAuthError::SecretMissing
             | ClientAuthError::SecretUnexpected
-            | ClientAuthError::SecretWrong => {
+            | ClientAuthError::SecretWrong
+            | ClientAuthError::KeyMissing(_)
+            | ClientAuthError::AssertionUnexpected
+            | ClientAuthError::Assertion(_)
+            | ClientAuthError::AssertionReplayed => {
                 Self::new(ErrorCode::InvalidClient, "Client authentication failed")
             }
             ClientAuthError::Key(error) => Self::internal(&error),
@@ -180,6 +188,38 @@ impl From<ClientCredentialsError> for OAuthError {
     }
 }
 
+impl From<PrivilegeError> for OAuthError {
+    fn from(error: PrivilegeError) -> Self {
+        match error {
+            PrivilegeError::NotPrivileged => {
+                let description = "The client has no privileged access to the Token Vault.";
+                Self::new(ErrorCode::AccessDenied, description)
+            }
+            PrivilegeError::Address { .. } => {
+                Self::new(ErrorCode::AccessDenied, "The client may not ask from this address.")
+            }
+            PrivilegeError::Request(_) | PrivilegeError::Replayed => invalid_subject_token(),
+            PrivilegeError::Connection => {
+                let description = "The client has no privileged access to this connection.";
+                Self::new(ErrorCode::AccessDenied, description)
+            }
+            PrivilegeError::Scopes { missing } => Self::new(
+                ErrorCode::AccessDenied,
+                format!("The client has no privileged access to the scopes: {missing}"),
+            ),
+            PrivilegeError::Broader { beyond } => Self::new(
+                ErrorCode::InsufficientScope,
+                format!("The provider gives no token without the scopes: {beyond}"),
+            ),
+            PrivilegeError::NoRefreshToken => no_refresh_token(),
+            PrivilegeError::RefreshTokenRotates => Self::new(
+                ErrorCode::InvalidRequest,
+                "The provider replaces its refresh tokens, so none is given out.",
+            ),
+        }
+    }
+}
+
 impl From<ExchangeError> for OAuthError {
     fn from(error: ExchangeError) -> Self {
         match error {
@@ -196,9 +236,8 @@ impl From<ExchangeError> for OAuthError {
             ExchangeError::AccessToken(_)
             | ExchangeError::NotAUser
             | ExchangeError::HolderGone
-            | ExchangeError::HolderRefused(_) => {
-                Self::new(ErrorCode::InvalidToken, "The subject token is invalid or has expired.")
-            }
+            | ExchangeError::HolderRefused(_) => invalid_subject_token(),
+            ExchangeError::Privilege(error) => error.into(),
             ExchangeError::UserBlocked => user_is_blocked(),
             // Whether a connection or an account exists is not told to who has no account there.
             ExchangeError::UserGone

@@ -212,7 +212,7 @@ async fn a30_a_request_presents_one_client_in_one_way() {
                 ]),
                 401,
                 "invalid_client",
-                unsupported,
+                "Malformed client_assertion",
             ),
             (
                 post(&[("client_id", id)]).header("authorization", &format!("Bearer {secret}")),
@@ -247,7 +247,7 @@ async fn a30_a_request_presents_one_client_in_one_way() {
 /// A31: assertions are not understood, so they are refused whatever they say, and not overlooked: a
 /// client that sends one would otherwise count as a public one.
 #[tokio::test]
-async fn a31_client_assertions_are_refused() {
+async fn a31_assertions_that_are_none_are_refused() {
     let server = TestServer::start().await;
     let tokens = server.log_in(&server.browser(), &Login::spa()).await;
     let client_id = server.client_id(Application::Spa);
@@ -258,14 +258,18 @@ async fn a31_client_assertions_are_refused() {
         ("client_id", client_id.as_str()),
         ("refresh_token", refresh_token(&tokens)),
     ];
-    for extra in [
-        &[("client_assertion_type", kind), ("client_assertion", assertion)][..],
-        &[("client_assertion", assertion)],
-        &[("client_assertion_type", kind)],
-        &[("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer")],
+    let malformed = "Malformed client_assertion";
+    let other_kind = "urn:ietf:params:oauth:client-assertion-type:saml2-bearer";
+    for (extra, description) in [
+        (&[("client_assertion_type", kind), ("client_assertion", assertion)][..], malformed),
+        (&[("client_assertion", assertion)], malformed),
+        (&[("client_assertion_type", kind)], malformed),
+        (
+            &[("client_assertion_type", other_kind), ("client_assertion", assertion)],
+            "Unsupported client authentication method",
+        ),
     ] {
         let answer = token_request(&server, &[&fields[..], extra].concat()).send().await;
-        let description = "Unsupported client authentication method";
         refused(&answer, 401, "invalid_client", description);
     }
     refresh_spa(&server, refresh_token(&tokens)).await.expect(200);

@@ -1,5 +1,6 @@
 //! The token endpoint, its clients and its tokens (rows A30 to A46).
 
+mod assertions;
 mod client_authentication;
 mod confusion;
 mod jose;

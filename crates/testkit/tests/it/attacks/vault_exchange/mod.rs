@@ -3,4 +3,5 @@
 mod answers;
 mod clients;
 mod isolation;
+mod privileged;
 mod subjects;

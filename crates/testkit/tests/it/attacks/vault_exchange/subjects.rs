@@ -248,7 +248,7 @@ async fn a79_tokens_of_another_kind_are_not_exchanged() {
     scene.is_intact().await;
 }
 
-/// A79, A83: kinds of subject that are not served, the privileged worker's among them.
+/// A79, A83: kinds of subject that are not served, and what may not be asked for by which.
 #[tokio::test]
 async fn a83_kinds_that_are_not_served_are_refused_by_name() {
     let scene = Scene::web().await;
@@ -261,7 +261,7 @@ async fn a83_kinds_that_are_not_served_are_refused_by_name() {
             &[("subject_token_type", "urn:ietf:params:oauth:token-type:jwt")][..],
             400,
             "invalid_request",
-            "Invalid parameter: subject_token_type",
+            "Invalid parameter: requested_token_type",
         ),
         (
             &[("subject_token_type", "urn:ietf:params:oauth:token-type:id_token")],

@@ -1,0 +1,86 @@
+//! What a client signs with its own keys, believed once: RFC 7523, and requests to the vault.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use model::client_credential::CredentialRef;
+use model::ids::ClientId;
+use protocol::jose::jwk::JwkSet;
+use protocol::oauth::client_jwt::{Expected, JwtError, OneTime};
+use protocol::time::Timestamp;
+use store::{Query, StoreError, client_credentials, replay_marks};
+
+use crate::app::App;
+use crate::context::Context;
+
+/// What a token is for. A `jti` that was seen in one kind says nothing of another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Use {
+    /// To authenticate the client.
+    Assertion,
+    /// To ask the vault for a person's tokens.
+    VaultRequest,
+}
+
+impl Use {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Assertion => "client assertion",
+            Self::VaultRequest => "vault request",
+        }
+    }
+}
+
+/// Why a token of a client is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientJwtError {
+    /// It is not what it has to be.
+    #[error(transparent)]
+    Invalid(#[from] JwtError),
+    /// It was used before.
+    #[error("it was used before")]
+    Replayed,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Verifies a token by the keys of the client that it uses for this, and spends what `one_time` finds
+/// in it. On every node it is spent: the mark is in the database before anybody is believed.
+pub(crate) async fn believe<T>(
+    app: &App,
+    context: &Context,
+    client_id: &ClientId,
+    (used_for, refs): (Use, &[CredentialRef]),
+    verify: impl FnOnce(Expected<'_>) -> Result<T, JwtError>,
+    one_time: impl FnOnce(&T) -> OneTime,
+    now: Timestamp,
+) -> Result<T, ClientJwtError> {
+    let keys = current_keys(&mut app.store.read().await?, context, client_id, refs, now).await?;
+    let audiences = [context.issuer(), &context.base.join("oauth/token")];
+    let expected =
+        Expected { client_id: client_id.as_str(), keys: &keys, audiences: &audiences, now };
+    let believed = verify(expected)?;
+    let OneTime { jti, remember_until } = one_time(&believed);
+    let mut mark = [0; 32];
+    mark.copy_from_slice(digest(&SHA256, format!("{client_id}\n{jti}").as_bytes()).as_ref());
+    let mut tx = app.store.write().await?;
+    let tenant = context.tenant_id();
+    let first =
+        replay_marks::insert(&mut tx, tenant, used_for.as_str(), &mark, remember_until).await?;
+    tx.commit().await?;
+    if first { Ok(believed) } else { Err(ClientJwtError::Replayed) }
+}
+
+/// The keys of a client that are among `refs` and have not ended.
+async fn current_keys(
+    q: &mut impl Query,
+    context: &Context,
+    client_id: &ClientId,
+    refs: &[CredentialRef],
+    now: Timestamp,
+) -> Result<JwkSet, StoreError> {
+    let all = client_credentials::list(q, context.tenant_id(), client_id).await?;
+    let current = all
+        .iter()
+        .filter(|one| one.is_current(now) && refs.iter().any(|wanted| wanted.id == one.id));
+    Ok(JwkSet::new(current.filter_map(|one| one.key().cloned()).collect()))
+}
