@@ -1,6 +1,7 @@
 //! The authorization endpoint: RFC 6749 §4.1, OpenID Connect Core §3.1.2.
 //!
-//! 0. The request itself: whole, or what its client pushed before (`pushed.rs`).
+//! 0. The request itself: as it stands, what its client signed (`signed.rs`), or what it pushed before
+//!    (`pushed.rs`).
 //! 1. Client and redirect URI. Until both are known to belong together nothing redirects, and the
 //!    person reads the error on a page of ours ([`Unaddressed`]).
 //! 2. Everything else about the request. From here on errors go to the redirect URI ([`Denial`]).
@@ -15,6 +16,7 @@ mod decision;
 mod denial;
 mod pushed;
 mod response;
+mod signed;
 
 use model::client::Client;
 use model::connection::Strategy;
@@ -24,6 +26,7 @@ use protocol::oauth::authorize::{
     AuthorizeError, AuthorizeErrorCause, AuthorizeRequest, Prompt, ReplyTo, ResponseMode,
     ScreenHint,
 };
+use protocol::oauth::parameters::Parameters;
 use protocol::oauth::pushed::PushedReference;
 use protocol::oauth::redirect_uri::RedirectUri;
 use protocol::oauth::token::GrantType;
@@ -42,6 +45,7 @@ use self::pushed::Pushed;
 pub use self::pushed::{PushError, push};
 pub(crate) use self::response::leads_to;
 pub use self::response::{AuthorizationResponse, ReplyAddress};
+use self::signed::Signed;
 use crate::access;
 use crate::app::App;
 use crate::audit::{self, Event, printable};
@@ -113,18 +117,11 @@ fn address(redirect_uri: &RedirectUri, reply_to: &ReplyTo) -> ReplyAddress {
     ReplyAddress { redirect_uri: redirect_uri.clone(), mode, state: reply_to.state.clone() }
 }
 
-/// A request as a browser brings it.
-#[derive(Debug)]
-pub enum Brought {
-    /// Whole: parsed, or with what is wrong with it.
-    Whole(Result<AuthorizeRequest, AuthorizeError>),
-    /// By reference.
-    Pushed(PushedReference),
-}
-
 /// A request that was understood, and what is known of it from before.
 struct Understood {
     request: AuthorizeRequest,
+    /// Whether its client signed it.
+    is_signed: bool,
     /// Whom it is about, if that was asked when it was pushed.
     pushed: Option<Hint>,
 }
@@ -134,18 +131,15 @@ pub async fn begin(
     app: &App,
     context: &Context,
     visitor: Visitor<'_>,
-    brought: Brought,
+    parameters: Parameters,
     now: Timestamp,
 ) -> Result<Next, Unaddressed> {
-    let request = match brought {
-        Brought::Whole(request) => request.map(|request| Understood { request, pushed: None }),
-        Brought::Pushed(reference) => match pushed::take(app, context, &reference, now).await? {
-            Some(Pushed { request, hint }) => Ok(Understood { request, pushed: Some(hint) }),
-            None => {
-                let (client_id, cause) = (&reference.client_id, Unaddressed::UnknownRequest);
-                return Err(unaddressed(app, context, Some(client_id), cause, now).await);
-            }
-        },
+    let named = parameters.value("client_id").map(str::to_owned);
+    let request = match understand(app, context, parameters, now).await {
+        Ok(request) => request,
+        Err(cause) => {
+            return Err(unaddressed(app, context, named.as_deref(), cause, now).await);
+        }
     };
     let (reply_to, request) = match request {
         Ok(understood) => (understood.request.reply_to.clone(), Ok(understood)),
@@ -180,6 +174,30 @@ pub async fn begin(
     }
 }
 
+/// Step 0.
+async fn understand(
+    app: &App,
+    context: &Context,
+    parameters: Parameters,
+    now: Timestamp,
+) -> Result<Result<Understood, AuthorizeError>, Unaddressed> {
+    if let Some(reference) = PushedReference::read(&parameters) {
+        let reference = reference.map_err(|missing| Unaddressed::NoClient(missing.into()))?;
+        let pushed = pushed::take(app, context, &reference, now).await?;
+        let Pushed { request, is_signed, hint } = pushed.ok_or(Unaddressed::UnknownRequest)?;
+        return Ok(Ok(Understood { request, is_signed, pushed: Some(hint) }));
+    }
+    let mut read = app.store.read().await?;
+    let client = match parameters.value("request").and(parameters.value("client_id")) {
+        Some(client_id) => find_client(&mut read, context, client_id).await?,
+        None => None,
+    };
+    let Signed { parameters, is_signed } =
+        signed::read(&mut read, context, client.as_ref(), parameters, now).await?;
+    let request = AuthorizeRequest::parse(parameters);
+    Ok(request.map(|request| Understood { request, is_signed, pushed: None }))
+}
+
 /// Notes a request that nobody can be answered for.
 async fn unaddressed(
     app: &App,
@@ -209,12 +227,12 @@ async fn proceed(
     request: Result<Understood, AuthorizeErrorCause>,
     now: Timestamp,
 ) -> Result<Next, Halt> {
-    let Understood { request, pushed } = request.map_err(Denial::Request)?;
+    let Understood { request, is_signed, pushed } = request.map_err(Denial::Request)?;
     if pushed.is_none() && client.require_pushed_authorization_requests {
         return Err(Denial::PushRequired.into());
     }
     let mut read = app.store.read().await?;
-    let serving = judge(&mut read, context, client, redirect_uri, &request).await?;
+    let serving = judge(&mut read, context, client, redirect_uri, (&request, is_signed)).await?;
     let wanted = wanted_connection(&serving, &request)?;
     let hint = match pushed {
         Some(hint) => hint,
@@ -248,8 +266,12 @@ async fn judge(
     context: &Context,
     client: &Client,
     redirect_uri: &RedirectUri,
-    request: &AuthorizeRequest,
+    (request, is_signed): (&AuthorizeRequest, bool),
 ) -> Result<Vec<StoredConnection>, Halt> {
+    let must_be_signed = client.signed_request_object.as_ref().is_some_and(|it| it.required);
+    if must_be_signed && !is_signed {
+        return Err(Denial::SignatureRequired.into());
+    }
     check_request(request, client, redirect_uri)?;
     let serving = serving_logins(q, context, client).await?;
     wanted_connection(&serving, request)?;

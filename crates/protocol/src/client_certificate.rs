@@ -10,6 +10,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use x509_parser::asn1_rs::ToDer;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
@@ -32,6 +33,17 @@ impl ClientCertificate {
                 is_vouched_for,
             }),
             Ok(_) | Err(_) => Err(NotACertificate),
+        }
+    }
+
+    /// Reads a certificate in PEM, which nobody vouches for.
+    pub fn read_pem(pem: &str) -> Result<Self, NotACertificate> {
+        let mut blocks = Pem::iter_from_buffer(pem.as_bytes());
+        match (blocks.next(), blocks.next()) {
+            (Some(Ok(block)), None) if block.label == "CERTIFICATE" => {
+                Self::read(&block.contents, false)
+            }
+            (None | Some(_), None | Some(_)) => Err(NotACertificate),
         }
     }
 
@@ -144,7 +156,7 @@ mod tests {
     const CERTIFICATE: &str = include_str!("client_certificate/named.pem");
 
     fn der() -> Vec<u8> {
-        let pem = x509_parser::pem::Pem::iter_from_buffer(CERTIFICATE.as_bytes()).next();
+        let pem = Pem::iter_from_buffer(CERTIFICATE.as_bytes()).next();
         pem.unwrap().unwrap().contents
     }
 

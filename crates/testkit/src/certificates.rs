@@ -1,7 +1,8 @@
 //! Certificates of clients, and who signs them.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -67,6 +68,7 @@ impl Identity {
 
 fn params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, "Acme, Inc.");
     params.distinguished_name.push(DnType::CommonName, name);
     params

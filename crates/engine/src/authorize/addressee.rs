@@ -3,6 +3,7 @@
 use model::client::Client;
 use model::ids::ClientId;
 use protocol::oauth::authorize::{AuthorizeErrorCause, ReplyTo, ResponseMode};
+use protocol::oauth::client_jwt::JwtError;
 use protocol::oauth::redirect_uri::{RedirectUri, RedirectUriError};
 use store::{Query, StoreError, clients};
 
@@ -23,6 +24,9 @@ pub enum Unaddressed {
     /// There is no such pushed request: it is another client's, was used, or has expired.
     #[error("the pushed request is unknown")]
     UnknownRequest,
+    /// The signed request is not believed, and so neither is the address in it.
+    #[error("the request object is not accepted")]
+    RequestObject(#[source] JwtError),
     /// The redirect URI is not one of the client's.
     #[error("the redirect URI cannot be used")]
     RedirectUri(#[from] RedirectUriError),

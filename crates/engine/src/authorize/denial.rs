@@ -23,6 +23,9 @@ pub enum Denial {
     /// The client pushes its requests, and this one was not.
     #[error("A pushed authorization request is required.")]
     PushRequired,
+    /// The client signs its requests, and did not sign this one.
+    #[error("A signed request object is required.")]
+    SignatureRequired,
     /// A public client sends no code challenge.
     #[error("code challenge required")]
     ChallengeRequired,
@@ -97,6 +100,7 @@ impl Denial {
             Self::Request(cause) => cause.code(),
             Self::GrantNotAllowed | Self::NoConnections => ErrorCode::UnauthorizedClient,
             Self::PushRequired
+            | Self::SignatureRequired
             | Self::ChallengeRequired
             | Self::ResponseMode
             | Self::ParameterNotAllowed(_)

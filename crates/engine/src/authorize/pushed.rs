@@ -9,6 +9,7 @@ use model::client::Client;
 use model::ids::ClientId;
 use model::log_event::LogEventKind;
 use protocol::oauth::authorize::{AuthorizeError, AuthorizeRequest};
+use protocol::oauth::parameters::Parameters;
 use protocol::oauth::pushed::{PushedReference, PushedResponse};
 use protocol::secret::PushedRequest;
 use protocol::time::Timestamp;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use store::{StoreError, pushed_requests};
 
 use super::denial::{Denial, Halt};
+use super::signed::{self, Signed};
 use super::{Hint, Unaddressed, addressee, judge};
 use crate::app::App;
 use crate::audit::{self, Event};
@@ -30,6 +32,7 @@ const SECRET_PREFIX: &str = "spr_";
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Pushed {
     pub(super) request: AuthorizeRequest,
+    pub(super) is_signed: bool,
     pub(super) hint: Hint,
 }
 
@@ -64,12 +67,12 @@ pub async fn push(
     app: &App,
     context: &Context,
     client: &AuthenticatedClient,
-    request: Result<AuthorizeRequest, AuthorizeError>,
+    parameters: Parameters,
     proof: Option<&DpopBound>,
     now: Timestamp,
 ) -> Result<PushedResponse, PushError> {
     let client = client.client();
-    match accept(app, context, client, request, proof, now).await {
+    match accept(app, context, client, parameters, proof, now).await {
         Ok(pushed) => keep(app, context, client, &pushed, now).await,
         Err(error @ (PushError::Key(_) | PushError::Unaddressed(Unaddressed::Key(_)))) => {
             Err(error)
@@ -86,11 +89,17 @@ async fn accept(
     app: &App,
     context: &Context,
     client: &Client,
-    request: Result<AuthorizeRequest, AuthorizeError>,
+    parameters: Parameters,
     proof: Option<&DpopBound>,
     now: Timestamp,
 ) -> Result<Pushed, PushError> {
-    let mut request = request.map_err(|error| Denial::Request(error.cause))?;
+    let mut read = app.store.read().await?;
+    let Signed { parameters, is_signed } =
+        signed::read(&mut read, context, Some(client), parameters, now)
+            .await
+            .map_err(PushError::Unaddressed)?;
+    let mut request = AuthorizeRequest::parse(parameters)
+        .map_err(|AuthorizeError { cause, reply_to: _ }| Denial::Request(cause))?;
     if request.reply_to.client_id != client.client_id.as_str() {
         return Err(PushError::OtherClient);
     }
@@ -103,15 +112,14 @@ async fn accept(
     }
     let redirect_uri = addressee::redirect_uri(client, &request.reply_to)
         .map_err(|error| PushError::Unaddressed(error.into()))?;
-    let mut read = app.store.read().await?;
-    let judged = judge(&mut read, context, client, &redirect_uri, &request).await;
+    let judged = judge(&mut read, context, client, &redirect_uri, (&request, is_signed)).await;
     match judged {
         Ok(_) => {}
         Err(Halt::Denied(denial)) => return Err(denial.into()),
         Err(Halt::Failed(error)) => return Err(error.into()),
     }
     let hint = Hint::of(app, context, &request, now).await?;
-    Ok(Pushed { request, hint })
+    Ok(Pushed { request, is_signed, hint })
 }
 
 async fn keep(

@@ -70,6 +70,9 @@ pub struct ProviderMetadata {
     /// Where certificates of clients are asked for. Published, never read.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub mtls_endpoint_aliases: Option<EndpointAliases>,
+    /// Algorithms of signed authorization requests (RFC 9101 §10.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_object_signing_alg_values_supported: Vec<String>,
     /// Whether `request` is understood.
     #[serde(default)]
     pub request_parameter_supported: bool,

@@ -4,10 +4,8 @@ use axum::body::Bytes;
 use axum::extract::RawQuery;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use engine::authorize::{self, Brought, Next, Screen, Unaddressed};
-use protocol::oauth::authorize::{AuthorizeError, AuthorizeRequest};
+use engine::authorize::{self, Next, Screen, Unaddressed};
 use protocol::oauth::parameters::Parameters;
-use protocol::oauth::pushed::PushedReference;
 
 use crate::forms;
 use crate::page::{After, Desk, redirect};
@@ -50,16 +48,8 @@ async fn answer(
     after: After,
     parameters: Parameters,
 ) -> Result<Response, PageError> {
-    let brought = match PushedReference::read(&parameters) {
-        None => Brought::Whole(AuthorizeRequest::parse(parameters)),
-        Some(Ok(reference)) => Brought::Pushed(reference),
-        Some(Err(cause)) => {
-            let cause = AuthorizeError { cause: cause.into(), reply_to: None };
-            Brought::Whole(Err(cause))
-        }
-    };
     let (app, context) = (&desk.app, desk.context());
-    let next = authorize::begin(app, context, visitor.known(), brought, desk.now()).await;
+    let next = authorize::begin(app, context, visitor.known(), parameters, desk.now()).await;
     let response = match next.map_err(|error| unaddressed(&error))? {
         Next::Respond(answer) => return desk.deliver(after, &answer),
         Next::Page { screen, state } => {
@@ -84,6 +74,9 @@ fn unaddressed(error: &Unaddressed) -> PageError {
             RequestProblem::InvalidRequest,
             "The request_uri is unknown, was used, or has expired.".to_owned(),
         ),
+        Unaddressed::RequestObject(_) => {
+            (RequestProblem::InvalidRequest, "The request object is not accepted.".to_owned())
+        }
         Unaddressed::RedirectUri(_) => {
             (RequestProblem::CallbackMismatch, "Callback URL mismatch.".to_owned())
         }

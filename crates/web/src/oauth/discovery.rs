@@ -44,6 +44,8 @@ pub(crate) async fn keys(
 fn describe(edge: &Edge, base: &BaseUrl) -> Result<ProviderMetadata, ParseError> {
     let url = |path: &str| Url::parse(&base.join(path));
     let takes_certificates = edge.certificates.has_aliases || edge.proxies.tell_certificates();
+    let client_algorithms: Vec<String> =
+        client_jwt::ALGORITHMS.iter().map(ToString::to_string).collect();
     let list = |items: &[&str]| items.iter().map(|&item| item.to_owned()).collect();
     Ok(ProviderMetadata {
         issuer: base.issuer().to_owned(),
@@ -60,16 +62,20 @@ fn describe(edge: &Edge, base: &BaseUrl) -> Result<ProviderMetadata, ParseError>
         grant_types_supported: GrantType::ALL.iter().map(ToString::to_string).collect(),
         subject_types_supported: list(&["public"]),
         id_token_signing_alg_values_supported: list(&["RS256"]),
-        token_endpoint_auth_methods_supported: list(&[
-            "client_secret_basic",
-            "client_secret_post",
-            "private_key_jwt",
-            "none",
-        ]),
-        token_endpoint_auth_signing_alg_values_supported: client_jwt::ALGORITHMS
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        token_endpoint_auth_methods_supported: list(if takes_certificates {
+            &[
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+                "tls_client_auth",
+                "self_signed_tls_client_auth",
+                "none",
+            ]
+        } else {
+            &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+        }),
+        token_endpoint_auth_signing_alg_values_supported: client_algorithms.clone(),
+        request_object_signing_alg_values_supported: client_algorithms,
         claims_supported: list(&[
             "aud",
             "auth_time",
@@ -91,7 +97,7 @@ fn describe(edge: &Edge, base: &BaseUrl) -> Result<ProviderMetadata, ParseError>
         dpop_signing_alg_values_supported: list(&["ES256"]),
         tls_client_certificate_bound_access_tokens: takes_certificates,
         mtls_endpoint_aliases: aliases(edge, base)?,
-        request_parameter_supported: false,
+        request_parameter_supported: true,
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true,
     })

@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, StatusCode};
 use engine::app::App;
 use engine::authorize::{PushError, Unaddressed, push};
 use model::log_event::LogEventKind;
-use protocol::oauth::authorize::AuthorizeRequest;
 use protocol::oauth::error::ErrorCode;
 use protocol::oauth::pushed::PushedResponse;
 
@@ -25,13 +24,13 @@ pub(crate) async fn push_request(
 ) -> Result<(StatusCode, Json<PushedResponse>), OAuthError> {
     // RFC 9126 §2.1: the client authenticates as at the token endpoint, and `client_id` is one of the
     // request's parameters all the same.
-    let request = AuthorizeRequest::parse(body.clone());
+    let parameters = body.clone();
     let presented = presented_client(&headers, &mut body)?;
     let failure = LogEventKind::PushFailed;
     let client = authenticated(&app, &asked, &presented, failure).await?;
     let proof = accepted_proof(&app, &asked, &headers, "oauth/par", &client, failure).await?;
     let Asked { context, now } = &asked;
-    let pushed = push(&app, context, &client, request, proof.as_ref(), *now).await?;
+    let pushed = push(&app, context, &client, parameters, proof.as_ref(), *now).await?;
     Ok((StatusCode::CREATED, Json(pushed)))
 }
 
@@ -41,6 +40,10 @@ impl From<PushError> for OAuthError {
             PushError::Denied(denial) => Self::new(denial.code(), denial.to_string()),
             PushError::Unaddressed(Unaddressed::Key(error)) | PushError::Key(error) => {
                 Self::internal(&error)
+            }
+            PushError::Unaddressed(Unaddressed::RequestObject(_)) => {
+                let description = "The request object is not accepted.";
+                Self::new(ErrorCode::InvalidRequestObject, description)
             }
             PushError::Unaddressed(
                 Unaddressed::NoClient(_)

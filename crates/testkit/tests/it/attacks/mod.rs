@@ -11,5 +11,6 @@ mod management;
 mod outbound;
 mod pushed_requests;
 mod redirects;
+mod signed_requests;
 mod token_endpoint;
 mod vault_exchange;

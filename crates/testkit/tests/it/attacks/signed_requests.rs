@@ -28,11 +28,11 @@ impl Signing {
         let key = ClientKey::generate(KID);
         let token = server.management_token().await;
         let client = format!("clients/{}", server.client_id(Application::Web));
-        let register = server.management(reqwest::Method::POST, &format!("{client}/credentials"), &token);
+        let register =
+            server.management(reqwest::Method::POST, &format!("{client}/credentials"), &token);
         let made = register.json(&key.credential()).send().await.expect(201).json();
         let credentials = json!([{ "id": made["id"] }]);
-        let change =
-            json!({ "signed_request_object": { "required": required, "credentials": credentials } });
+        let change = json!({ "signed_request_object": { "required": required, "credentials": credentials } });
         let update = server.management(reqwest::Method::PATCH, &client, &token);
         update.json(&change).send().await.expect(200);
         let browser = logged_in(&server).await;
@@ -144,7 +144,10 @@ async fn a14_only_the_clients_own_signature_counts() {
     let spa = signing.server.client_id(Application::Spa);
     for (object, cause) in [
         (with("aud", json!("https://other.example/")), "the `aud` is not this server alone"),
-        (with("aud", json!(signing.server.url("/oauth/token"))), "the `aud` is not this server alone"),
+        (
+            with("aud", json!(signing.server.url("/oauth/token"))),
+            "the `aud` is not this server alone",
+        ),
         (with("iss", json!(spa)), "the `iss` is not the client"),
         (with("client_id", json!(spa)), "the `client_id` is not the client"),
         (with("exp", Value::Null), "the `exp` is missing"),

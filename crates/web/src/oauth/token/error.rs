@@ -66,6 +66,8 @@ impl From<ClientAuthError> for OAuthError {
             | ClientAuthError::KeyMissing(_)
             | ClientAuthError::AssertionUnexpected
             | ClientAuthError::Assertion(_)
+            | ClientAuthError::CertificateMissing
+            | ClientAuthError::CertificateWrong
             | ClientAuthError::AssertionReplayed => {
                 Self::new(ErrorCode::InvalidClient, "Client authentication failed")
             }

@@ -161,4 +161,21 @@ async fn certificates_are_registered_as_what_they_are() {
     ] {
         register(refused.clone()).await.expect(400);
     }
+    // A credential of another kind would never be accepted.
+    let client = format!("clients/{}", client.client_id);
+    let certificate = json!({ "credentials": [{ "id": made["id"] }] });
+    let name = json!({ "credentials": [{ "id": named["id"] }] });
+    for (uses, status) in [
+        (json!({ "client_authentication_methods": { "tls_client_auth": certificate } }), 400),
+        (json!({ "client_authentication_methods": { "private_key_jwt": name } }), 400),
+        (json!({ "signed_request_object": certificate }), 400),
+        (json!({ "client_authentication_methods": { "self_signed_tls_client_auth": name } }), 400),
+        (json!({ "client_authentication_methods": { "tls_client_auth": name } }), 200),
+    ] {
+        let mut change = uses.clone();
+        change["token_endpoint_auth_method"] = Value::Null;
+        let call = server.management(reqwest::Method::PATCH, &client, &token).json(&change);
+        let answer = call.send().await;
+        assert_eq!(answer.status, status, "{uses} {answer:?}");
+    }
 }
