@@ -78,8 +78,8 @@ pub(crate) async fn count(
     let key = attempt.key(context);
     let until = now.saturating_add(window);
     let tenant = context.tenant_id();
-    let made = store::attempts::count(tx, tenant, attempt.kind(), &key, until, now).await?;
-    Ok(made <= attempts_max)
+    let counted = store::attempts::count(tx, tenant, attempt.kind(), &key, until, now).await?;
+    Ok(counted.made <= attempts_max)
 }
 
 /// Forgets the attempts that came before a good one.

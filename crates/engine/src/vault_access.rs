@@ -6,13 +6,15 @@
 //! 3. [`crate::vault_refresh`] renews it where that is the step.
 //! 4. The event is committed, then the answer leaves.
 
+mod explain;
 mod permit;
+mod policy;
 mod privileged;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{FaultCode, Rotation};
+use connectors::{Catalogue, FaultCode, Rotation};
 use model::client::VaultIneligible;
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
@@ -30,7 +32,7 @@ use vault::tokenset::Tokens;
 use crate::access::AccessError;
 use crate::access_token::AccessTokenError;
 use crate::app::App;
-use crate::audit::Event;
+use crate::audit::{Event, printable};
 use crate::client_auth::AuthenticatedClient;
 use crate::connect_account::reconnect;
 use crate::context::Context;
@@ -42,6 +44,9 @@ use crate::vault_refresh::{self, RefreshOutcome};
 
 use permit::{ExchangePermit, Trail, authorize_exchange};
 
+pub use explain::{Check, Explanation, Outcome, Question, Row, explain};
+pub(crate) use policy::knows_time_zone;
+pub use policy::{BudgetOf, PolicyError};
 pub use privileged::PrivilegeError;
 
 /// `last_used_at` is written no more often.
@@ -71,6 +76,9 @@ pub enum ExchangeError {
     /// That client may not have such tokens any more.
     #[error("subject token: {0}")]
     HolderRefused(#[from] AccessError),
+    /// The client's owner set a limit, and the exchange is beyond it.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The client may not ask without a token of the person, or not for this.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
@@ -207,6 +215,7 @@ pub async fn exchange(
             describe(&mut details, request);
             details.insert("connection".to_owned(), json!(request.connection));
             details.insert("failure_reason".to_owned(), json!(error.to_string()));
+            details.insert("failed_check".to_owned(), json!(Check::failed_by(&error)));
             let mut event = Event::new(LogEventKind::VaultExchangeFailed, context)
                 .client(client.client())
                 .describe(error.to_string())
@@ -236,13 +245,13 @@ async fn attempt(
     let min_ttl = request.min_ttl;
     // Asking for what no token of the provider has would send us there each time.
     if let Some(wanted) = min_ttl
-        && let Step::Serve { expires_in: left, .. } = step(app, &permit, None, now)
+        && let Step::Serve { expires_in: left, .. } = step(&app.catalogue, &permit, None, now)
         && !may_last(&permit.stored.account, wanted)
     {
         return Err(ExchangeError::TooShort { left, wanted });
     }
     let mut expires_in = None;
-    match step(app, &permit, min_ttl, now) {
+    match step(&app.catalogue, &permit, min_ttl, now) {
         Step::Refresh { fallback } => {
             let fallback = fallback.filter(|left| min_ttl.is_none_or(|wanted| *left >= wanted));
             expires_in = renew(app, context, &mut permit, fallback, min_ttl, now).await?;
@@ -256,7 +265,7 @@ async fn attempt(
         }
         Step::Serve { is_due: false, .. } | Step::Refuse(_) => {}
     }
-    let expires_in = match (expires_in, step(app, &permit, None, now)) {
+    let expires_in = match (expires_in, step(&app.catalogue, &permit, None, now)) {
         (Some(expires_in), _)
         | (None, Step::Serve { expires_in, .. } | Step::Refresh { fallback: Some(expires_in) }) => {
             expires_in
@@ -286,7 +295,7 @@ async fn hand_over(
     permit: ExchangePermit,
     now: Timestamp,
 ) -> Result<Granted, ExchangeError> {
-    if let Step::Refuse(refusal) = step(app, &permit, None, now) {
+    if let Step::Refuse(refusal) = step(&app.catalogue, &permit, None, now) {
         let reconnect_uri = reconnect_uri(app, context, &permit, now).await?;
         return Err(ExchangeError::NotRenewable { refusal, reconnect_uri });
     }
@@ -311,8 +320,13 @@ async fn open(
     Ok(tokensets::open(&keys, tenant, &permit.share, &permit.stored)?)
 }
 
-fn step(app: &App, permit: &ExchangePermit, min_ttl: Option<Duration>, now: Timestamp) -> Step {
-    match app.catalogue.get(permit.connection.strategy.as_str()) {
+fn step(
+    catalogue: &Catalogue,
+    permit: &ExchangePermit,
+    min_ttl: Option<Duration>,
+    now: Timestamp,
+) -> Step {
+    match catalogue.get(permit.connection.strategy.as_str()) {
         Some(spec) => {
             next_step(&permit.stored.account, tokensets::lifetimes(spec).lasting(min_ttl), now)
         }
@@ -409,6 +423,12 @@ fn describe(details: &mut Map<String, Value>, request: &VaultExchangeRequest) {
     details.insert("subject_token_type".to_owned(), json!(subject.as_str()));
     let is_privileged = subject == SubjectTokenType::Jwt;
     details.insert("is_privileged_worker".to_owned(), json!(is_privileged));
+    let notes = [("agent_id", &request.agent_id), ("purpose", &request.purpose)];
+    for (name, note) in notes {
+        if let Some(note) = note {
+            details.insert(name.to_owned(), json!(printable(note)));
+        }
+    }
 }
 
 /// SHA-256 of a token in hexadecimal, so that a leaked token can be found in the log without being

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::client_credential::{
     ClientAuthenticationMethods, CredentialRef, PrivilegedAccess, SignedRequestObject,
 };
+use crate::exchange_policy::ExchangePolicy;
 use crate::ids::{ClientCredentialId, ClientId};
 
 /// A browser comes for a pushed request at once, or never.
@@ -17,6 +18,7 @@ const PUSHED_REQUEST_SECONDS: u32 = 30;
 
 /// An application that asks for tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the members of a published document")]
 pub struct Client {
     /// Its id.
     pub client_id: ClientId,
@@ -59,6 +61,9 @@ pub struct Client {
     /// What it may have of the vault without a token of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_vault_privileged_access: Option<PrivilegedAccess>,
+    /// Limits on what it may have of the vault; ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_vault_policy: Option<ExchangePolicy>,
     /// Lifetimes of its ID tokens.
     #[serde(default)]
     pub jwt_configuration: JwtConfiguration,

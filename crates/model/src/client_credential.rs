@@ -1,10 +1,10 @@
 //! Keys and certificates of clients, and what a client uses them for.
 
 use protocol::jose::jwk::Jwk;
-use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange_policy::ConnectionGrant;
 use crate::ids::ClientCredentialId;
 use crate::ip_range::IpRange;
 
@@ -112,16 +112,7 @@ pub struct PrivilegedAccess<C = CredentialRef> {
     pub ip_allowlist: Option<Vec<IpRange>>,
     /// What it may have. `None` is every connection that is enabled for it; an empty list is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grants: Option<Vec<PrivilegedGrant>>,
-}
-
-/// One connection of which a privileged client may have tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PrivilegedGrant {
-    /// The connection's name.
-    pub connection: String,
-    /// The scopes of the provider that its tokens may have.
-    pub scopes: Vec<String>,
+    pub grants: Option<Vec<ConnectionGrant>>,
 }
 
 impl<C> ClientAuthenticationMethods<C> {
@@ -183,17 +174,6 @@ impl<C> PrivilegedAccess<C> {
         let credentials = credentials.into_iter().map(f).collect::<Result<_, E>>()?;
         Ok(PrivilegedAccess { credentials, ip_allowlist, grants })
     }
-
-    /// The scopes that tokens of a connection may have; `None` if there is no grant of it. Without a
-    /// list of grants any scope may be had, which `Some(None)` says.
-    pub fn scopes_for(&self, connection: &str) -> Option<Option<ScopeSet>> {
-        let Some(grants) = &self.grants else { return Some(None) };
-        let mut of_connection =
-            grants.iter().filter(|grant| grant.connection == connection).peekable();
-        of_connection.peek()?;
-        let scopes = of_connection.flat_map(|grant| grant.scopes.iter().map(String::as_str));
-        Some(Some(ScopeSet::parse_lenient(&scopes.collect::<Vec<_>>().join(" "))))
-    }
 }
 
 #[cfg(test)]
@@ -209,25 +189,5 @@ mod tests {
         assert_eq!(methods.method(), "private_key_jwt");
         assert_eq!(methods.credentials().len(), 1);
         assert_eq!(serde_json::to_value(methods).unwrap(), shape);
-    }
-
-    #[test]
-    fn what_a_worker_may_have_of_a_connection() {
-        let access = |grants: serde_json::Value| -> PrivilegedAccess {
-            serde_json::from_value(json!({"credentials": [], "grants": grants})).unwrap()
-        };
-        let scopes = |access: &PrivilegedAccess, connection: &str| {
-            access.scopes_for(connection).map(|scopes| scopes.map(|scopes| scopes.to_string()))
-        };
-        assert_eq!(scopes(&access(json!(null)), "box"), Some(None));
-        assert_eq!(scopes(&access(json!([])), "box"), None);
-        let two = access(json!([
-            {"connection": "box", "scopes": ["read"]},
-            {"connection": "box", "scopes": ["write"]},
-            {"connection": "slack", "scopes": []},
-        ]));
-        assert_eq!(scopes(&two, "box"), Some(Some("read write".to_owned())));
-        assert_eq!(scopes(&two, "slack"), Some(Some(String::new())));
-        assert_eq!(scopes(&two, "Box"), None);
     }
 }

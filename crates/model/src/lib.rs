@@ -11,6 +11,7 @@ pub mod client_grant;
 pub mod connected_account;
 pub mod connection;
 pub mod event_stream;
+pub mod exchange_policy;
 pub mod grant;
 pub mod ids;
 pub mod ip_range;

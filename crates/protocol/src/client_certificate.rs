@@ -165,7 +165,7 @@ mod tests {
         let certificate = ClientCertificate::read(&der(), false).unwrap();
         // `openssl x509 -noout -subject -nameopt RFC2253,-esc_msb,utf8`
         let expected =
-            r##"CN=wörker \"a\",emailAddress=a@example.com,OU=\#1 Team,O=Acme\, Inc.,C=DE"##;
+            r#"CN=wörker \"a\",emailAddress=a@example.com,OU=\#1 Team,O=Acme\, Inc.,C=DE"#;
         assert_eq!(certificate.subject_dn(), expected);
         assert!(!certificate.is_vouched_for());
         assert_eq!(certificate.thumbprint().as_str().len(), 43);

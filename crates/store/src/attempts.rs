@@ -3,8 +3,17 @@
 use model::ids::TenantId;
 use protocol::time::Timestamp;
 
-use crate::db::{Query, WriteTx};
+use crate::db::{Query, Row, WriteTx};
 use crate::{Result, StoreError};
+
+/// How many attempts there have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The number.
+    pub made: i64,
+    /// When the count begins anew.
+    pub until: Timestamp,
+}
 
 /// Counts one more attempt and answers how many there have been, this one included. The count
 /// begins anew once `expires_at` of its first attempt has passed. One statement counts, so of
@@ -16,18 +25,36 @@ pub async fn count(
     key: &[u8; 32],
     expires_at: Timestamp,
     now: Timestamp,
-) -> Result<i64> {
+) -> Result<Counted> {
     let sql = "INSERT INTO attempts (tenant, kind, key_hash, made, expires_at) \
         VALUES ($1, $2, $3, 1, $4) \
         ON CONFLICT (tenant, kind, key_hash) DO UPDATE SET \
         made = CASE WHEN attempts.expires_at <= $5 THEN 1 ELSE attempts.made + 1 END, \
         expires_at = CASE WHEN attempts.expires_at <= $5 THEN $4 ELSE attempts.expires_at END \
-        RETURNING made";
+        RETURNING made, expires_at";
     let key = key.as_slice();
     let args = vec![tenant.into(), kind.into(), key.into(), expires_at.into(), now.into()];
     let reason = "an attempt was counted and has no number";
     let row = tx.row(sql, args).await?;
-    row.ok_or(StoreError::Inconsistent { column: "made", reason })?.int("made")
+    from_row(&row.ok_or(StoreError::Inconsistent { column: "made", reason })?)
+}
+
+/// The count as it stands; `None` if it would begin anew.
+pub async fn peek(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    kind: &str,
+    key: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<Counted>> {
+    let sql = "SELECT made, expires_at FROM attempts \
+        WHERE tenant = $1 AND kind = $2 AND key_hash = $3 AND expires_at > $4";
+    let args = vec![tenant.into(), kind.into(), key.as_slice().into(), now.into()];
+    q.row(sql, args).await?.as_ref().map(from_row).transpose()
+}
+
+fn from_row(row: &Row) -> Result<Counted> {
+    Ok(Counted { made: row.int("made")?, until: row.time("expires_at")? })
 }
 
 /// Forgets the attempts: one of them was good.

@@ -23,6 +23,7 @@ mod rate_limit;
 mod refusals;
 mod resource_servers;
 mod shape;
+mod token_vault;
 mod users;
 
 use std::sync::Arc;
@@ -108,6 +109,7 @@ fn users_and_logs() -> Router<AppState> {
         .route("/users/{id}/logs", get(users::logs::list))
         .route("/logs", get(logs::read::list))
         .route("/logs/{id}", get(logs::read::show_one))
+        .route("/token-vault/explain-exchange", post(token_vault::explain::explain))
 }
 
 fn event_streams() -> Router<AppState> {

@@ -4,6 +4,7 @@ use model::client::{
     AppType, AuthMethod, Client, ExpirationType, JwtConfiguration, RefreshTokenSettings,
     RegisteredGrant, RotationType,
 };
+use model::exchange_policy::ExchangePolicy;
 use model::ids::ClientId;
 use protocol::oauth::token::GrantType;
 use serde_json::{Map, Value};
@@ -46,6 +47,8 @@ pub struct ClientChange {
     pub require_pushed_authorization_requests: Change<bool>,
     /// For how long a pushed request waits, in seconds.
     pub par_request_expiry: Change<u32>,
+    /// Limits on what it may have of the vault.
+    pub token_vault_policy: Change<ExchangePolicy>,
     /// What its credentials are used for.
     pub credentials: CredentialUses,
     /// Free texts of the operator, merged on the first level.
@@ -74,6 +77,7 @@ impl ClientChange {
             require_proof_of_possession,
             require_pushed_authorization_requests: require_par,
             par_request_expiry,
+            token_vault_policy,
             credentials,
             client_metadata,
             kept,
@@ -95,6 +99,7 @@ impl ClientChange {
             ("require_proof_of_possession", require_proof_of_possession.is_keep()),
             ("require_pushed_authorization_requests", require_par.is_keep()),
             ("par_request_expiry", par_request_expiry.is_keep()),
+            ("token_vault_policy", token_vault_policy.is_keep()),
             ("client_metadata", client_metadata.is_keep()),
         ];
         let named = named.into_iter().chain(credentials.names());
@@ -121,6 +126,7 @@ impl ClientChange {
             require_proof_of_possession,
             require_pushed_authorization_requests,
             par_request_expiry,
+            token_vault_policy,
             credentials: _,
             client_metadata,
             kept,
@@ -142,6 +148,7 @@ impl ClientChange {
         require_pushed_authorization_requests
             .apply(&mut client.require_pushed_authorization_requests);
         par_request_expiry.apply_optional(&mut client.par_request_expiry);
+        token_vault_policy.apply_optional(&mut client.token_vault_policy);
         apply_client_metadata(client, client_metadata);
         merge_members(&mut client.kept, kept);
     }
@@ -196,6 +203,7 @@ pub(super) fn initial(client_id: ClientId, change: ClientChange) -> Client {
         client_authentication_methods: None,
         signed_request_object: None,
         token_vault_privileged_access: None,
+        token_vault_policy: None,
         jwt_configuration: JwtConfiguration::default(),
         refresh_token: RefreshTokenSettings::default(),
         resource_server_identifier: None,

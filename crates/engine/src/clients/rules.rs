@@ -4,6 +4,7 @@ use model::client::{
     AppType, AuthMethod, Client, ExpirationType, RefreshTokenPolicy, RegisteredGrant,
     VaultIneligible,
 };
+use model::exchange_policy::ConnectionGrant;
 use protocol::oauth::redirect_uri::check_registrable;
 use protocol::oauth::scope::Scope;
 use store::{Query, resource_servers};
@@ -13,6 +14,7 @@ use super::ClientError;
 use crate::change::Change;
 use crate::context::Context;
 use crate::invalid::Invalid;
+use crate::vault_access::knows_time_zone;
 
 /// A list has no more entries.
 const ENTRIES_MAX: usize = 100;
@@ -21,6 +23,9 @@ const NAME_CHARS_MAX: usize = 200;
 const ID_TOKEN_SECONDS_MAX: u32 = 2_592_000;
 /// Five years, as Auth0 has it.
 const REFRESH_TOKEN_SECONDS_MAX: u32 = 157_788_000;
+
+/// Thirty days.
+const BUDGET_SECONDS_MAX: u32 = 2_592_000;
 
 /// Grants that Auth0 knows and that a client may register, though they are not served.
 const UNSERVED_GRANTS: [&str; 13] = [
@@ -50,6 +55,7 @@ pub(super) fn check(client: &Client) -> Result<(), Invalid> {
     check_resource_server_client(client)?;
     check_refresh_token(client)?;
     check_privileged_access(client)?;
+    check_policy_limits(client)?;
     let id_token_lifetime = client.jwt_configuration.lifetime_in_seconds;
     if !(1..=ID_TOKEN_SECONDS_MAX).contains(&id_token_lifetime) {
         let why = format!("it is not between 1 and {ID_TOKEN_SECONDS_MAX}");
@@ -227,11 +233,47 @@ fn check_privileged_access(client: &Client) -> Result<(), Invalid> {
     if access.grants.iter().flatten().flat_map(|grant| &grant.scopes).count() > SCOPES_MAX {
         return refused("grants.scopes", SCOPES_MAX);
     }
-    for (position, grant) in access.grants.iter().flatten().enumerate() {
+    check_grants_of("token_vault_privileged_access", access.grants.as_deref())
+}
+
+/// Ours, and so with more room than Auth0's.
+fn check_policy_limits(client: &Client) -> Result<(), Invalid> {
+    let Some(policy) = &client.token_vault_policy else { return Ok(()) };
+    check_count("token_vault_policy.ip_allowlist", policy.ip_allowlist.iter().flatten().count())?;
+    check_count("token_vault_policy.grants", policy.grants.iter().flatten().count())?;
+    check_count("token_vault_policy.hours", policy.hours.iter().flatten().count())?;
+    check_grants_of("token_vault_policy", policy.grants.as_deref())?;
+    for (position, hours) in policy.hours.iter().flatten().enumerate() {
+        let refused = |member: &str, why: &'static str| {
+            Err(Invalid::new(format!("token_vault_policy.hours[{position}].{member}"), why))
+        };
+        if let Some(zone) = &hours.time_zone
+            && !knows_time_zone(zone)
+        {
+            return refused("time_zone", "it is not a zone of the IANA database");
+        }
+        if hours.from == hours.to {
+            return refused("to", "it is the same as from; the whole day is 00:00 to 24:00");
+        }
+    }
+    let budgets = policy.budgets.clone().unwrap_or_default();
+    for (name, budget) in [("client", budgets.client), ("user", budgets.user)] {
+        if budget.is_some_and(|budget| !(1..=BUDGET_SECONDS_MAX).contains(&budget.seconds)) {
+            let why = format!("it is not between 1 and {BUDGET_SECONDS_MAX}");
+            return Err(Invalid::new(format!("token_vault_policy.budgets.{name}.seconds"), why));
+        }
+    }
+    Ok(())
+}
+
+fn check_grants_of(
+    property: &'static str,
+    grants: Option<&[ConnectionGrant]>,
+) -> Result<(), Invalid> {
+    for (position, grant) in grants.unwrap_or_default().iter().enumerate() {
         for scope in &grant.scopes {
             Scope::parse(scope).map_err(|error| {
-                let property = format!("token_vault_privileged_access.grants[{position}].scopes");
-                Invalid::new(property, error.to_string())
+                Invalid::new(format!("{property}.grants[{position}].scopes"), error.to_string())
             })?;
         }
     }

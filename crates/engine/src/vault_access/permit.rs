@@ -1,10 +1,10 @@
 //! Who may have which tokens: the one decision, for every kind of subject token.
 
-use connectors::every_name_of;
-use model::client::AppType;
+use connectors::{Catalogue, every_name_of};
+use model::client::{AppType, Client};
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
-use model::ids::{ClientId, UserId};
+use model::ids::{ClientId, TenantId, UserId};
 use protocol::oauth::exchange::{SubjectToken, VaultExchangeRequest};
 use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{AccessToken, ClientJwt, RefreshToken};
@@ -15,13 +15,14 @@ use store::{Query, clients, connections, users};
 use vault::seal::UserShare;
 
 use super::ExchangeError;
+use super::policy::{self, PolicyError};
 use super::privileged::{self, Privilege, PrivilegeError};
 use crate::access;
 use crate::access_token::{self, Subject};
 use crate::app::App;
 use crate::audit::printable;
 use crate::client_auth::AuthenticatedClient;
-use crate::context::Context;
+use crate::context::{CallerAddress, Context};
 use crate::dpop::DpopBound;
 use crate::keys::TenantKeys;
 use crate::refresh_grant::{self, RefreshError};
@@ -56,15 +57,13 @@ pub(super) async fn authorize_exchange(
     trail: &mut Trail,
     now: Timestamp,
 ) -> Result<ExchangePermit, ExchangeError> {
-    let VaultExchangeRequest {
-        connection,
-        subject,
-        requested_token_type: _,
-        login_hint,
-        scope,
-        min_ttl: _,
-    } = request;
+    let VaultExchangeRequest { connection, subject, login_hint, scope, .. } = request;
     client.client().vault_exchange_allowed()?;
+    let is_privileged = matches!(subject, SubjectToken::Jwt(_));
+    if is_privileged && client.client().token_vault_privileged_access.is_none() {
+        return Err(PrivilegeError::NotPrivileged.into());
+    }
+    policy::admit(client.client(), is_privileged, context.ip.map(CallerAddress::ip), now)?;
     let tenant = context.tenant_id();
 
     // For whom, and to which client the subject token was given.
@@ -83,14 +82,41 @@ pub(super) async fn authorize_exchange(
             (bearer, app.store.read().await?)
         }
     };
-    let Bearer { user_id, holder, given_at, privilege } = bearer;
-    trail.user_id = Some(user_id.clone());
-    // What a privileged client may not have is refused before anybody looks whether it is there.
-    let at_most = match &privilege {
-        None => None,
-        Some(privilege) => privilege.scopes_for(connection, scope.as_ref())?,
-    };
-    let standing = users::standing(&mut read, tenant, &user_id).await?;
+    trail.user_id = Some(bearer.user_id.clone());
+    if policy::has_budget(client.client()) {
+        drop(read);
+        let mut tx = app.store.write().await?;
+        let spent = policy::spend(&mut tx, tenant, client.client(), &bearer.user_id, now).await?;
+        tx.commit().await?;
+        spent?;
+        read = app.store.read().await?;
+    }
+    let wanted = Wanted { connection, login_hint: login_hint.as_deref(), scope: scope.as_ref() };
+    permit(&mut read, &app.catalogue, tenant, client.client(), bearer, wanted).await
+}
+
+/// What is wanted of whom one speaks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) connection: &'a str,
+    pub(super) login_hint: Option<&'a str>,
+    pub(super) scope: Option<&'a ScopeSet>,
+}
+
+/// Decides for a client that speaks for a person. What was believed of the subject token, and what is
+/// only supposed of it in an explanation, is decided by the same lines.
+pub(super) async fn permit(
+    read: &mut impl Query,
+    catalogue: &Catalogue,
+    tenant: &TenantId,
+    client: &Client,
+    bearer: Bearer,
+    Wanted { connection, login_hint, scope }: Wanted<'_>,
+) -> Result<ExchangePermit, ExchangeError> {
+    let Bearer { user_id, holder, given_at, is_privileged } = bearer;
+    // What a client may not have is refused before anybody looks whether it is there.
+    let at_most = policy::scopes_for(client, is_privileged, connection, scope)?;
+    let standing = users::standing(read, tenant, &user_id).await?;
     let standing = standing.ok_or(ExchangeError::UserGone)?;
     // A user of the same id who came later is somebody else.
     if given_at.as_seconds() < standing.created_at.as_seconds() {
@@ -102,20 +128,19 @@ pub(super) async fn authorize_exchange(
 
     // Which connection. It must serve the client that the person gave the token to; the Custom API
     // Client that exchanges it has no people of its own.
-    let found = connections::find_by_name(&mut read, tenant, connection).await?;
+    let found = connections::find_by_name(read, tenant, connection).await?;
     let connection = found.ok_or(ExchangeError::UnknownConnection)?.connection;
     if !connection.feeds_vault() {
         return Err(ExchangeError::ConnectionInactive);
     }
-    if !connections::serves(&mut read, tenant, &connection.id, &holder).await? {
+    if !connections::serves(read, tenant, &connection.id, &holder).await? {
         return Err(ExchangeError::ConnectionNotEnabled);
     }
 
     // Which account.
     let accounts =
-        connected_accounts::list_for_connection(&mut read, tenant, &user_id, &connection.id)
-            .await?;
-    let stored = choose(accounts, login_hint.as_deref()).ok_or(ExchangeError::NotConnected)?;
+        connected_accounts::list_for_connection(read, tenant, &user_id, &connection.id).await?;
+    let stored = choose(accounts, login_hint).ok_or(ExchangeError::NotConnected)?;
     if let Some(scope) = scope
         && !scope.is_subset_of(&stored.account.scopes)
     {
@@ -123,19 +148,19 @@ pub(super) async fn authorize_exchange(
         return Err(ExchangeError::ScopeNotGranted { missing });
     }
     if let Some(at_most) = at_most {
-        not_broader(app, &connection, &stored.account, &at_most)?;
+        not_broader(catalogue, &connection, &stored.account, &at_most)?;
     }
     Ok(ExchangePermit { share: standing.share, connection, stored, holder })
 }
 
 /// For whom a subject token speaks.
-struct Bearer {
-    user_id: UserId,
+pub(super) struct Bearer {
+    pub(super) user_id: UserId,
     /// The client that the person gave it to.
-    holder: ClientId,
-    given_at: Timestamp,
-    /// Of a client that needs no token of the person.
-    privilege: Option<Privilege>,
+    pub(super) holder: ClientId,
+    pub(super) given_at: Timestamp,
+    /// Whether the client needs no token of the person.
+    pub(super) is_privileged: bool,
 }
 
 /// A refresh token of this client: looked at, never spent.
@@ -154,7 +179,7 @@ async fn by_refresh_token(
             user_id: usable.user.user_id,
             holder: client.client_id.clone(),
             given_at: usable.family.created_at,
-            privilege: None,
+            is_privileged: false,
         }),
         Err(RefreshError::Key(error)) => Err(error.into()),
         Err(RefreshError::UserGone) => Err(ExchangeError::UserGone),
@@ -176,21 +201,34 @@ async fn by_access_token(
     token: &AccessToken,
     now: Timestamp,
 ) -> Result<Bearer, ExchangeError> {
-    let client = client.client();
-    let (Some(AppType::ResourceServer), Some(api)) =
-        (client.app_type, &client.resource_server_identifier)
-    else {
-        return Err(ExchangeError::NotAResourceServer);
-    };
+    let api = api_of(client.client())?;
     let audience = context.tenant.local_audience(api, &context.base);
     let verified = access_token::verify(keys, context, token, &audience, now)?;
     let Subject::User(user_id) = verified.subject else { return Err(ExchangeError::NotAUser) };
-    let holder = clients::find(q, context.tenant_id(), &verified.client_id).await?;
-    let holder = holder.ok_or(ExchangeError::HolderGone)?.client;
-    let server = access::find_resource_server(q, context, &audience).await?;
+    let holder = holder(q, context, &verified.client_id, &audience).await?;
+    Ok(Bearer { user_id, holder, given_at: verified.issued_at, is_privileged: false })
+}
+
+/// The API that a client is, as it is stored.
+pub(super) fn api_of(client: &Client) -> Result<&str, ExchangeError> {
+    match (client.app_type, &client.resource_server_identifier) {
+        (Some(AppType::ResourceServer), Some(api)) => Ok(api),
+        _ => Err(ExchangeError::NotAResourceServer),
+    }
+}
+
+/// The client that an access token was given to, if it may still have such tokens.
+pub(super) async fn holder(
+    q: &mut impl Query,
+    context: &Context,
+    client_id: &ClientId,
+    audience: &str,
+) -> Result<ClientId, ExchangeError> {
+    let found = clients::find(q, context.tenant_id(), client_id).await?;
+    let holder = found.ok_or(ExchangeError::HolderGone)?.client;
+    let server = access::find_resource_server(q, context, audience).await?;
     access::allowed_for_user(q, context, &holder, &server).await?;
-    let (holder, given_at) = (holder.client_id, verified.issued_at);
-    Ok(Bearer { user_id, holder, given_at, privilege: None })
+    Ok(holder.client_id)
 }
 
 /// A privileged client's own request. Its person is whoever has that id now.
@@ -204,8 +242,12 @@ async fn by_request(
 ) -> Result<Bearer, ExchangeError> {
     let client = client.client();
     let privilege = privileged::admit(app, context, client, token, now).await?;
-    let Privilege { user_id, audit_context, organization, .. } = &privilege;
+    let Privilege { user_id, audit_context, organization, actors } = &privilege;
     trail.details.insert("audit_context".to_owned(), json!(printable(audit_context)));
+    if !actors.is_empty() {
+        let actors: Vec<_> = actors.iter().map(|actor| printable(actor)).collect();
+        trail.details.insert("act".to_owned(), json!(actors));
+    }
     if let Some(organization) = organization {
         trail.details.insert("org_id".to_owned(), json!(printable(organization)));
         // Accounts are of people, and no account is of an organization.
@@ -213,24 +255,24 @@ async fn by_request(
         return Err(ExchangeError::NotConnected);
     }
     let (user_id, holder) = (user_id.clone(), client.client_id.clone());
-    Ok(Bearer { user_id, holder, given_at: now, privilege: Some(privilege) })
+    Ok(Bearer { user_id, holder, given_at: now, is_privileged: true })
 }
 
-/// A token has all the scopes of its account. One that has more than a privileged client may have, or
-/// asked for, is not given.
+/// A token has all the scopes of its account. One that has more than the client may have, or than a
+/// privileged client asked for, is not given.
 fn not_broader(
-    app: &App,
+    catalogue: &Catalogue,
     connection: &Connection,
     account: &ConnectedAccount,
     at_most: &ScopeSet,
-) -> Result<(), PrivilegeError> {
+) -> Result<(), PolicyError> {
     // A scope goes by several names, and all of them stand in the account.
-    let at_most = match app.catalogue.get(connection.strategy.as_str()) {
+    let at_most = match catalogue.get(connection.strategy.as_str()) {
         Some(spec) => every_name_of(spec, at_most),
         None => at_most.clone(),
     };
     let beyond = account.scopes.without(&at_most);
-    if beyond.is_empty() { Ok(()) } else { Err(PrivilegeError::Broader { beyond }) }
+    if beyond.is_empty() { Ok(()) } else { Err(PolicyError::Broader { beyond }) }
 }
 
 fn choose(stored: Vec<StoredAccount>, login_hint: Option<&str>) -> Option<StoredAccount> {

@@ -40,6 +40,12 @@ pub const JTI_BYTES_MAX: usize = 256;
 /// Longest `audit_context`, in characters.
 pub const AUDIT_CONTEXT_CHARS_MAX: usize = 256;
 
+/// Most actors in a chain.
+pub const ACTORS_MAX: usize = 8;
+
+/// Longest name of an actor, in characters.
+pub const ACTOR_CHARS_MAX: usize = 256;
+
 /// The algorithms that clients may sign with.
 pub const ALGORITHMS: [Algorithm; 4] =
     [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Ps256, Algorithm::Es256];
@@ -75,6 +81,9 @@ pub struct VaultRequest {
     pub audit_context: String,
     /// `org_id`: the organization in which the person is meant.
     pub organization: Option<String>,
+    /// `act` (RFC 8693 §4.1): who acts, the present actor first, then on whose behalf it does. Told by
+    /// the client, for the log.
+    pub actors: Vec<String>,
     /// What makes it one of a kind.
     pub one_time: OneTime,
 }
@@ -107,6 +116,7 @@ pub fn verify_vault_request(
     if !(1..=AUDIT_CONTEXT_CHARS_MAX).contains(&audit_context.chars().count()) {
         return Err(JwtError::BadAuditContext);
     }
+    let actors = actors(claims.act.as_ref())?;
     let jti = claims.jti.ok_or(JwtError::BadJti)?;
     // Accepted until a minute after `iat`, by a clock that may lag behind ours by another one.
     let remembered_for = VAULT_REQUEST_AGE_MAX.saturating_add(SKEW_MAX);
@@ -114,6 +124,7 @@ pub fn verify_vault_request(
         user_id: claims.sub.ok_or(JwtError::NoSubject)?,
         audit_context,
         organization: claims.org_id,
+        actors,
         one_time: OneTime { jti, remember_until: issued_at.saturating_add(remembered_for) },
     })
 }
@@ -168,9 +179,25 @@ struct Claims {
     jti: Option<String>,
     audit_context: Option<String>,
     org_id: Option<String>,
+    act: Option<Value>,
     /// Everything else: what an authorization request consists of.
     #[serde(flatten)]
     parameters: Map<String, Value>,
+}
+
+/// The `sub` of each actor of a chain.
+fn actors(mut act: Option<&Value>) -> Result<Vec<String>, JwtError> {
+    let mut actors = Vec::new();
+    while let Some(actor) = act {
+        let sub = actor.get("sub").and_then(Value::as_str).ok_or(JwtError::BadActor)?;
+        let fits = (1..=ACTOR_CHARS_MAX).contains(&sub.chars().count());
+        if !fits || actors.len() == ACTORS_MAX {
+            return Err(JwtError::BadActor);
+        }
+        actors.push(sub.to_owned());
+        act = actor.get("act");
+    }
+    Ok(actors)
 }
 
 /// Checks what both kinds have in common: the signature by a key of the client, and that the client
@@ -304,6 +331,9 @@ pub enum JwtError {
     /// The `audit_context` is missing, empty or longer than [`AUDIT_CONTEXT_CHARS_MAX`].
     #[error("the `audit_context` is not of 1 to {AUDIT_CONTEXT_CHARS_MAX} characters")]
     BadAuditContext,
+    /// The `act` is not a chain of at most [`ACTORS_MAX`] objects with a `sub` each.
+    #[error("the `act` is not a chain of actors with a `sub`")]
+    BadActor,
 }
 
 #[cfg(test)]

@@ -120,7 +120,14 @@ pub struct VaultExchangeRequest {
     /// `min_ttl`: for how long the token must last at least, in seconds. Ours: Auth0 has no such
     /// parameter.
     pub min_ttl: Option<Duration>,
+    /// `agent_id`: which of the client's agents asks, for the log. Ours.
+    pub agent_id: Option<String>,
+    /// `purpose`: what the token is for, in the client's words, for the log. Ours.
+    pub purpose: Option<String>,
 }
+
+/// Longest text that a client writes into the log, in characters.
+pub const NOTE_CHARS_MAX: usize = 256;
 
 impl VaultExchangeRequest {
     pub(super) fn parse(mut parameters: Parameters) -> Result<Self, InvalidParameter> {
@@ -166,7 +173,21 @@ impl VaultExchangeRequest {
             login_hint: parameters.take("login_hint"),
             scope: parameters.take_scope()?,
             min_ttl: parameters.take("min_ttl").map(|text| seconds(&text)).transpose()?,
+            agent_id: take_note(&mut parameters, "agent_id")?,
+            purpose: take_note(&mut parameters, "purpose")?,
         })
+    }
+}
+
+fn take_note(
+    parameters: &mut Parameters,
+    name: &'static str,
+) -> Result<Option<String>, InvalidParameter> {
+    match parameters.take(name) {
+        Some(text) if text.chars().count() > NOTE_CHARS_MAX => {
+            Err(InvalidParameter::Malformed(name))
+        }
+        note => Ok(note),
     }
 }
 
@@ -197,6 +218,8 @@ mod tests {
             ("login_hint", "ada@example.com"),
             ("scope", "read write"),
             ("actor_token", ""),
+            ("agent_id", ""),
+            ("purpose", ""),
         ] {
             parameters.push(known, if known == name { value } else { usual }).unwrap();
         }
@@ -216,6 +239,8 @@ mod tests {
                 login_hint: Some("ada@example.com".to_owned()),
                 scope: Some(ScopeSet::parse("read write").unwrap()),
                 min_ttl: None,
+                agent_id: None,
+                purpose: None,
             }
         );
         let access_token = SubjectTokenType::AccessToken.as_str();
@@ -246,6 +271,18 @@ mod tests {
         }
         check("subject_token_type", SubjectTokenType::Jwt.as_str(), requested);
         check("actor_token", "x", InvalidParameter::Malformed("actor_token"));
+    }
+
+    #[test]
+    fn notes_for_the_log_are_short() {
+        for name in ["agent_id", "purpose"] {
+            let longest = "é".repeat(NOTE_CHARS_MAX);
+            let request = request_with(name, &longest).unwrap();
+            let note = if name == "purpose" { request.purpose } else { request.agent_id };
+            assert_eq!(note.as_deref(), Some(longest.as_str()));
+            let longer = "x".repeat(NOTE_CHARS_MAX + 1);
+            assert_eq!(request_with(name, &longer), Err(InvalidParameter::Malformed(name)));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub const METADATA_BYTES_MAX: usize = 128 * 1024;
 /// Where a provider's endpoints are and what they can do: ours to publish, and
 /// those of others to use. Members that we have no use for are not kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the members of a published document")]
 pub struct ProviderMetadata {
     /// The issuer, compared with tokens as exact text; ours ends in a slash.
     pub issuer: String,

@@ -188,6 +188,7 @@ async fn of_flows(q: &mut impl Query, t: &TenantId) -> Vec<String> {
         format!("{:?}", taken.unwrap()),
         format!("{:?}", provider_states::purpose_of(q, t, &state, at(1)).await.unwrap()),
         format!("{:?}", grants::find(q, t, &hashed("refresh")).await.unwrap()),
+        format!("{:?}", attempts::peek(q, t, "password", &[1; 32], at(1)).await.unwrap()),
     ]
 }
 
@@ -459,7 +460,7 @@ async fn change_flows(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
         }
         "attempts::count" => {
             let counted = attempts::count(tx, t, "password", &[1; 32], at(60), at(1)).await;
-            counted.map(|number| number == 2)
+            counted.map(|counted| counted.made == 2)
         }
         "attempts::forget" => {
             attempts::forget(tx, t, "password", &[1; 32]).await.map(|rows| rows == 1)

@@ -461,7 +461,9 @@ async fn attempts_are_counted_until_they_are_forgotten_or_old() {
         ] {
             let counted =
                 attempts::count(&mut tx, &tenant, kind, &key, at(now + 60), at(now)).await;
-            assert_eq!(counted.unwrap(), number, "{kind} at {now}");
+            assert_eq!(counted.unwrap().made, number, "{kind} at {now}");
+            let peeked = attempts::peek(&mut tx, &tenant, kind, &key, at(now)).await.unwrap();
+            assert_eq!(peeked.unwrap().made, number, "{kind} at {now}");
         }
         let key = [1; 32];
         for forgotten in [1, 0] {
@@ -469,7 +471,9 @@ async fn attempts_are_counted_until_they_are_forgotten_or_old() {
             assert_eq!(outcome.unwrap(), forgotten);
         }
         let counted = attempts::count(&mut tx, &tenant, "password", &key, at(180), at(121)).await;
-        assert_eq!(counted.unwrap(), 1);
+        assert_eq!(counted.unwrap().made, 1);
+        let later = attempts::peek(&mut tx, &tenant, "password", &key, at(180)).await.unwrap();
+        assert_eq!(later, None);
     })
     .await;
 }
@@ -485,7 +489,7 @@ async fn each_of_many_attempts_gets_a_number_of_its_own() {
                 let number =
                     attempts::count(&mut tx, &tenant, "password", &[1; 32], at(60), at(1)).await;
                 tx.commit().await.unwrap();
-                number.unwrap() <= 10
+                number.unwrap().made <= 10
             }
         };
         assert_eq!(winners(attempt).await, 10);

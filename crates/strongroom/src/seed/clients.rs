@@ -199,6 +199,7 @@ fn client(client_id: ClientId, role: Role, tenant: &Tenant) -> Client {
         client_authentication_methods: None,
         signed_request_object: None,
         token_vault_privileged_access: None,
+        token_vault_policy: None,
         jwt_configuration: JwtConfiguration::default(),
         refresh_token: refresh_token(role, tenant),
         resource_server_identifier: match role {

@@ -121,6 +121,31 @@ fn a_request_to_the_vault_names_a_person_and_a_reason() {
 }
 
 #[test]
+fn a_request_may_name_who_acts() {
+    let chain = json!({"sub": "agent-7", "act": {"sub": "planner", "iss": "https://x.example"}});
+    assert_eq!(request_with("act", chain).unwrap().actors, ["agent-7", "planner"]);
+    assert_eq!(request_with("", Value::Null).unwrap().actors, [""; 0]);
+    let deep = |depth: usize| {
+        (0..depth).fold(Value::Null, |inner, _| match inner {
+            Value::Null => json!({"sub": "a"}),
+            inner => json!({"sub": "a", "act": inner}),
+        })
+    };
+    assert!(request_with("act", deep(ACTORS_MAX)).is_ok());
+    for broken in [
+        json!("agent-7"),
+        json!({}),
+        json!({"sub": 7}),
+        json!({"sub": ""}),
+        json!({"sub": "a", "act": "b"}),
+        json!({"sub": "x".repeat(257)}),
+        deep(ACTORS_MAX + 1),
+    ] {
+        assert_eq!(request_with("act", broken.clone()), Err(JwtError::BadActor), "{broken}");
+    }
+}
+
+#[test]
 fn a83_requests_refused_by_cause() {
     let check = |claim: &str, value: Value, expected: JwtError| {
         assert_eq!(request_with(claim, value.clone()), Err(expected), "{claim}={value}");

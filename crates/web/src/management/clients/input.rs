@@ -65,6 +65,7 @@ fn read(body: Map<String, Value>) -> Result<ClientInput, ManagementError> {
         require_pushed_authorization_requests: members
             .change("require_pushed_authorization_requests")?,
         par_request_expiry: members.change("par_request_expiry")?,
+        token_vault_policy: members.change("token_vault_policy")?,
         credentials: credential_uses(&mut members)?,
         client_metadata: client_metadata(&mut members)?,
         kept: members.rest(),

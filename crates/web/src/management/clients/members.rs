@@ -154,6 +154,7 @@ pub(super) const SERVED: &[Member] = &[
     Member::new("require_proof_of_possession", Shape::Boolean),
     Member::new("require_pushed_authorization_requests", Shape::Boolean),
     Member::nullable("par_request_expiry", Shape::Integer { least: 10, most: 600 }),
+    Member::nullable("token_vault_policy", Shape::Object),
     Member::new("client_metadata", Shape::Object),
     Member::new("client_secret", Shape::Text { least: 1, most: 512 }),
 ];

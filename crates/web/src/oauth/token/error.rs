@@ -1,13 +1,15 @@
 //! How the refusals of the token endpoint look on the wire. The cause stays with the operator; what
 //! a caller could use to probe looks alike.
 
+use std::time::Duration;
+
 use axum::http::header;
 use engine::access::AccessError;
 use engine::client_auth::ClientAuthError;
 use engine::client_credentials::ClientCredentialsError;
 use engine::code_grant::CodeError;
 use engine::refresh_grant::RefreshError;
-use engine::vault_access::{ExchangeError, PrivilegeError};
+use engine::vault_access::{ExchangeError, PolicyError, PrivilegeError};
 use model::ids::ClientId;
 use protocol::oauth::error::ErrorCode;
 use protocol::oauth::token::GrantType;
@@ -48,6 +50,11 @@ fn user_is_blocked() -> OAuthError {
 fn not_now() -> OAuthError {
     OAuthError::new(ErrorCode::TemporarilyUnavailable, "The service is not available at present.")
         .with_header(header::RETRY_AFTER, "2")
+}
+
+/// Rounded up: who comes a moment too early would be sent away again.
+fn seconds(wait: Duration) -> u128 {
+    wait.as_millis().div_ceil(1000).max(1)
 }
 
 fn key_not_proven() -> OAuthError {
@@ -190,6 +197,32 @@ impl From<ClientCredentialsError> for OAuthError {
     }
 }
 
+impl From<PolicyError> for OAuthError {
+    fn from(error: PolicyError) -> Self {
+        let denied = |description: String| Self::new(ErrorCode::AccessDenied, description);
+        match error {
+            PolicyError::Address { .. } => {
+                denied("The client may not ask from this address.".to_owned())
+            }
+            PolicyError::Hours => denied("The client may not ask at this time.".to_owned()),
+            PolicyError::Connection => {
+                denied("The client may not have tokens of this connection.".to_owned())
+            }
+            PolicyError::Scopes { missing } => {
+                denied(format!("The client may not have tokens with the scopes: {missing}"))
+            }
+            PolicyError::Broader { beyond } => Self::new(
+                ErrorCode::InsufficientScope,
+                format!("The provider gives no token without the scopes: {beyond}"),
+            ),
+            PolicyError::Budget { retry_after, .. } => {
+                Self::new(ErrorCode::TooManyRequests, "The client has used up its exchanges.")
+                    .with_header(header::RETRY_AFTER, &seconds(retry_after).to_string())
+            }
+        }
+    }
+}
+
 impl From<PrivilegeError> for OAuthError {
     fn from(error: PrivilegeError) -> Self {
         match error {
@@ -197,22 +230,7 @@ impl From<PrivilegeError> for OAuthError {
                 let description = "The client has no privileged access to the Token Vault.";
                 Self::new(ErrorCode::AccessDenied, description)
             }
-            PrivilegeError::Address { .. } => {
-                Self::new(ErrorCode::AccessDenied, "The client may not ask from this address.")
-            }
             PrivilegeError::Request(_) | PrivilegeError::Replayed => invalid_subject_token(),
-            PrivilegeError::Connection => {
-                let description = "The client has no privileged access to this connection.";
-                Self::new(ErrorCode::AccessDenied, description)
-            }
-            PrivilegeError::Scopes { missing } => Self::new(
-                ErrorCode::AccessDenied,
-                format!("The client has no privileged access to the scopes: {missing}"),
-            ),
-            PrivilegeError::Broader { beyond } => Self::new(
-                ErrorCode::InsufficientScope,
-                format!("The provider gives no token without the scopes: {beyond}"),
-            ),
             PrivilegeError::NoRefreshToken => no_refresh_token(),
             PrivilegeError::RefreshTokenRotates => Self::new(
                 ErrorCode::InvalidRequest,
@@ -239,6 +257,7 @@ impl From<ExchangeError> for OAuthError {
             | ExchangeError::NotAUser
             | ExchangeError::HolderGone
             | ExchangeError::HolderRefused(_) => invalid_subject_token(),
+            ExchangeError::Policy(error) => error.into(),
             ExchangeError::Privilege(error) => error.into(),
             ExchangeError::UserBlocked => user_is_blocked(),
             // Whether a connection or an account exists is not told to who has no account there.
@@ -269,8 +288,7 @@ impl From<ExchangeError> for OAuthError {
             )
             .with_header(header::RETRY_AFTER, "60"),
             ExchangeError::ProviderUnreachable { code: _, retry_after } => {
-                // Rounded up: who comes a moment too early would be sent away again.
-                let seconds = retry_after.map_or(5, |wait| wait.as_millis().div_ceil(1000).max(1));
+                let seconds = retry_after.map_or(5, seconds);
                 Self::new(ErrorCode::TemporarilyUnavailable, "The provider could not be reached.")
                     .with_header(header::RETRY_AFTER, &seconds.to_string())
             }

@@ -86,11 +86,12 @@ async fn a30_a_name_counts_where_a_trusted_authority_signed_it() {
     let (authority, stranger) = (Authority::make("CA"), Authority::make("CA"));
     for by_pem in [false, true] {
         let server = TestServer::builder().taking_certificates(&[&authority]).start().await;
-        let credential = match by_pem {
-            true => json!({
+        let credential = if by_pem {
+            json!({
                 "credential_type": "cert_subject_dn", "pem": authority.issue("worker").pem(),
-            }),
-            false => json!({ "credential_type": "cert_subject_dn", "subject_dn": WORKER_DN }),
+            })
+        } else {
+            json!({ "credential_type": "cert_subject_dn", "subject_dn": WORKER_DN })
         };
         let certified = Certified::of(server, "tls_client_auth", credential).await;
         let front = &certified.front;

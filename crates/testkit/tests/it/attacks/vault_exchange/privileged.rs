@@ -17,7 +17,7 @@ use crate::support::housekeep;
 const TYP: &str = "token-vault-req+jwt";
 
 const ADDRESS: Refusal = denied("The client may not ask from this address.");
-const CONNECTION: Refusal = denied("The client has no privileged access to this connection.");
+const CONNECTION: Refusal = denied("The client may not have tokens of this connection.");
 
 const fn denied(description: &'static str) -> Refusal {
     Refusal { status: 403, error: "access_denied", description }
@@ -302,7 +302,7 @@ async fn a83_what_a_worker_may_have() {
         let exchange = Exchange::calendar().scope(scope);
         worker.presenting(&worker.request(), TokenVaultAccessToken, &exchange)
     };
-    let refusal = denied("The client has no privileged access to the scopes: write:calendar");
+    let refusal = denied("The client may not have tokens with the scopes: write:calendar");
     let cause = "the client's grants do not name the scopes: write:calendar";
     worker.refuses(refusal, cause, asking("read:calendar write:calendar")).await;
 }
