@@ -26,6 +26,14 @@ pub(crate) struct Announced {
     pub(crate) clients: Clients,
     pub(crate) users: Vec<User>,
     pub(crate) emulator: Emulator,
+    pub(crate) control: Control,
+}
+
+/// How the running server is commanded.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Control {
+    pub(crate) url: Url,
+    pub(crate) secret: String,
 }
 
 #[derive(Debug, Deserialize)]

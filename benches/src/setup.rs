@@ -88,9 +88,11 @@ impl<'a> Person<'a> {
 
     /// Commands the emulated provider.
     pub(crate) async fn command_provider(&self, command: &str, body: &Value) -> Outcome<()> {
-        let url = self.journey.dev.announced.emulator.issuer.join("/_emulator/")?.join(command)?;
+        let control = &self.journey.dev.announced.control;
+        let url = control.url.join("/_emulator/")?.join(command)?;
         let http = &self.journey.http;
         let request = if command == "faults" { http.post(url) } else { http.put(url) };
+        let request = request.bearer_auth(&control.secret);
         let request = request.header("content-type", "application/json").body(body.to_string());
         let answer = request.send().await?;
         if answer.status().is_success() { Ok(()) } else { Err(answer.text().await?.into()) }

@@ -8,10 +8,15 @@ const EXPIRED_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 
 export class Emulator {
-  /** @param {{ issuer: string, users: { username: string, password: string }[] }} announced */
-  constructor({ issuer, users }) {
+  /**
+   * @param {object} announced what `strongroom dev --json` printed
+   * @param {{ issuer: string, users: { username: string, password: string }[] }} announced.emulator
+   * @param {{ url: string, secret: string }} announced.control
+   */
+  constructor({ emulator: { issuer, users }, control }) {
     this.issuer = issuer;
     this.users = users;
+    this.control = control;
   }
 
   user(username) {
@@ -75,9 +80,10 @@ export class Emulator {
   }
 
   async #call(method, command, body) {
-    const response = await fetch(new URL(`_emulator/${command}`, this.issuer), {
+    const { url, secret } = this.control;
+    const response = await fetch(new URL(`_emulator/${command}`, url), {
       method,
-      headers: { "content-type": "application/json" },
+      headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
       body: body && JSON.stringify(body),
     });
     const text = await response.text();

@@ -34,7 +34,7 @@ export function scene(name, options, act) {
     server ??= startDev({ people: cast });
     const dev = await server;
     const printedBefore = dev.output().length;
-    const emulator = new Emulator(dev.emulator);
+    const emulator = new Emulator(dev);
     await emulator.reset();
     const people = emails.map((email) => dev.users.find((user) => user.email === email));
     const contexts = [];

@@ -19,7 +19,7 @@ test("no secret reaches the disk or the log in clear", { timeout: 120_000 }, asy
   const dev = await startDev({ data, env: { STRONGROOM_LOG: "trace" } });
   const context = await openContext(await sharedBrowser());
   try {
-    const emulator = new Emulator(dev.emulator);
+    const emulator = new Emulator(dev);
     const requests = recordTokenRequests(context, dev.issuer);
     const connecting = recordConnecting(context);
     const problems = [];

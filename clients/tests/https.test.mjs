@@ -98,7 +98,7 @@ function visit(name, options, act) {
       const problems = [];
       watch(context, problems);
       const page = await context.newPage();
-      await act({ context, page, application, emulator: new Emulator(dev.emulator) });
+      await act({ context, page, application, emulator: new Emulator(dev) });
       assert.deepEqual(problems, []);
     } catch (error) {
       await takePictures([context], name);

@@ -3,6 +3,7 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `callback.json` | what the browser brings back beside the code, where something of it is kept |
 //! | `code.json` | the answer to a code |
 //! | `refresh.json` | the answer to a refresh, where there are refresh tokens |
 //! | `refused-<status>.json` | the answer to a dead refresh token |
@@ -26,13 +27,15 @@ use serde_json::{Map, Value, json};
 
 use crate::account::{AccountReplies, ProviderAccount, read_account};
 use crate::authorize_url::{AuthorizeRequest, Purpose, authorize_url};
+use crate::callback::read_callback;
 use crate::catalogue::Catalogue;
+use crate::facts::{Facts, options_of_account, read_facts};
 use crate::fault::TokenFault;
 use crate::provider::{Pkce, Provider};
 use crate::reply::Reply;
 use crate::request::{ProviderRequest, RequestError};
 use crate::revocation::{RevocableTokens, revocation_request};
-use crate::spec::{Rotation, Spec};
+use crate::spec::{Rotation, Spec, Teller};
 use crate::testing::identity;
 use crate::token_call::{code_request, refresh_request, userinfo_request};
 use crate::token_reply::{Expiry, TokenReply, read_token_reply};
@@ -43,6 +46,7 @@ const CALLBACK: &str = "https://strongroom.test/login/callback";
 struct Case {
     spec: Arc<Spec>,
     provider: Provider,
+    facts: Facts,
     folder: PathBuf,
     transcript: String,
 }
@@ -55,10 +59,39 @@ impl Case {
         let mut options: Map<String, Value> =
             options.map_or_else(|_| Map::new(), |text| serde_json::from_str(&text).unwrap());
         options.insert("client_id".into(), json!("client-1"));
-        let secret = Some(ClientSecret::new("s3cr3t"));
-        let resolved = Provider::resolve(catalogue, &spec.strategy, &options, secret, None);
-        let provider = resolved.unwrap_or_else(|error| panic!("{}: {error}", spec.strategy));
-        Self { spec: Arc::clone(spec), provider, folder, transcript: String::new() }
+        let resolve = |options: &Map<String, Value>| {
+            let secret = Some(ClientSecret::new("s3cr3t"));
+            let resolved = Provider::resolve(catalogue, &spec.strategy, options, secret, None);
+            resolved.unwrap_or_else(|error| panic!("{}: {error}", spec.strategy))
+        };
+        let mut case = Self {
+            spec: Arc::clone(spec),
+            provider: resolve(&options),
+            facts: Facts::new(),
+            folder,
+            transcript: String::new(),
+        };
+        authorize(&mut case);
+        case.come_back();
+        case.provider = resolve(&options_of_account(spec, options, &case.facts));
+        case
+    }
+
+    /// What the browser brings back, where something of it is kept.
+    fn come_back(&mut self) {
+        if !self.has("callback.json") {
+            return;
+        }
+        let parameters: Map<String, Value> =
+            serde_json::from_str(&self.fixture("callback.json")).unwrap();
+        let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+        let callback = read_callback(&self.provider, pairs.chain([("code", "code-1")])).unwrap();
+        let mut text = String::new();
+        for (name, value) in &parameters {
+            writeln!(text, "  {name} = {}", value.as_str().unwrap()).unwrap();
+        }
+        self.note("The browser comes back", &text);
+        self.facts = callback.facts;
     }
 
     fn has(&self, file: &str) -> bool {
@@ -93,7 +126,6 @@ fn every_provider_does_what_its_file_says() {
     let catalogue = Catalogue::embedded().unwrap();
     for spec in catalogue.iter() {
         let mut case = Case::of(&catalogue, spec);
-        authorize(&mut case);
         let tokens = redeem(&mut case);
         refresh(&mut case);
         refused(&mut case);
@@ -232,13 +264,26 @@ fn account(case: &mut Case, tokens: &TokenReply) {
     let account = read_account(&case.provider, &replies)
         .unwrap_or_else(|fault| panic!("{}: {fault}", case.spec.strategy));
     assert!(!account.subject.is_empty() && !account.label.is_empty());
-    let ProviderAccount { subject, email, email_verified, name, label, .. } = account;
+    let ProviderAccount { subject, email, email_verified, name, label, .. } = &account;
     let text = format!(
         "subject {subject}\nlabel {label}\nemail {} (verified: {email_verified})\nname {}\n",
         email.as_deref().unwrap_or("-"),
         name.as_deref().unwrap_or("-"),
     );
     case.note("The account", &text);
+    let mut facts = std::mem::take(&mut case.facts);
+    facts.extend(read_facts(&case.spec, Teller::Token, tokens.extras.as_map()));
+    facts.extend(read_facts(&case.spec, Teller::Account, &account.profile));
+    for name in case.spec.facts.keys() {
+        assert!(facts.contains_key(name), "{}: no {name}", case.spec.strategy);
+    }
+    if !facts.is_empty() {
+        let mut text = String::new();
+        for (name, fact) in &facts {
+            writeln!(text, "{name} {fact}").unwrap();
+        }
+        case.note("What is kept beside", &text);
+    }
 }
 
 fn revoke(case: &mut Case, tokens: &TokenReply) {

@@ -12,6 +12,9 @@
 //! 4. [`userinfo_request`], [`emails_request`], or the connection's own script → [`read_account`].
 //! 5. [`revocation_request`] → [`read_revocation_reply`].
 //!
+//! [`Facts`] are kept of an account beside its tokens; with them [`options_of_account`] leads each later
+//! request to where the account is.
+//!
 //! What is peculiar to a provider stands in `catalogue/<strategy>.toml`, with
 //! its sources; only what data cannot say is code, in `quirks`.
 //!
@@ -27,6 +30,7 @@ mod catalogue;
 mod endpoint;
 #[cfg(test)]
 mod every_provider;
+mod facts;
 mod fault;
 mod metadata;
 mod options;
@@ -50,9 +54,10 @@ pub use account::{AccountFault, AccountReplies, ProviderAccount, read_account};
 pub use authorize_url::{
     AuthorizeRequest, AuthorizeUrl, CONNECT_PARAMETERS, Purpose, authorize_url,
 };
-pub use callback::{CallbackFault, read_callback};
+pub use callback::{Callback, CallbackFault, read_callback};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use facts::{Facts, options_of_account, read_facts};
 pub use fault::{FaultCode, TokenFault};
 pub use metadata::{MetadataError, read_metadata};
 pub use options::OptionsError;

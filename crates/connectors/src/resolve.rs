@@ -18,7 +18,7 @@ use crate::parameters;
 use crate::provider::{ClientAuth, Endpoints, Pkce, Provider};
 use crate::scopes;
 use crate::spec::{ClientAuthRule, PkceRule, RequestSeparator, Spec, VariableSpec};
-use crate::template::{self, Template};
+use crate::template::Template;
 
 /// Headers that belong to the connection and not to a caller.
 pub const TRANSPORT_HEADERS: [HeaderName; 7] = [
@@ -188,10 +188,7 @@ fn variable_value(
     }
     for option in &variable.options {
         let Some(value) = options.string(option)? else { continue };
-        // The catalogue was refused if one of its patterns is none.
-        let fits = template::pattern(&variable.pattern)
-            .is_ok_and(|pattern| template::fits(&pattern, value));
-        return if fits {
+        return if variable.admits(value) {
             Ok(value.to_owned())
         } else {
             Err(malformed(option, "a value that fits"))

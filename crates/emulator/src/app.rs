@@ -16,7 +16,7 @@ use crate::calendar::CalendarEvent;
 use crate::catalogued;
 use crate::config::{Behaviour, Behaviours, Client, Clock, Config, User};
 use crate::faults::Faults;
-use crate::flavour::{Flavour, Strategy};
+use crate::flavour::Flavour;
 use crate::grants::{Account, Grants};
 use crate::ledger::Ledger;
 use crate::mint::Mint;
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) base_url: Url,
     pub(crate) mint: Mint,
     pub(crate) signing_key: Arc<SigningKey>,
+    pub(crate) open_controls: bool,
     clients: Vec<Client>,
     users: Vec<User>,
     providers: BTreeMap<Flavour, Arc<Spec>>,
@@ -81,7 +82,9 @@ impl App {
         let mut behaviours = config.behaviours;
         let mut providers = BTreeMap::new();
         for spec in config.providers {
-            let Some(strategy) = Strategy::of(&spec.strategy) else { continue };
+            // Those that are written by hand need no file.
+            let flavour = Flavour::of_strategy(&spec.strategy);
+            let Some(Flavour::Catalogued(strategy)) = flavour else { continue };
             let usual = catalogued::behaviour(&spec, &behaviours.oidc);
             behaviours.catalogued.entry(strategy).or_insert(usual);
             providers.insert(Flavour::Catalogued(strategy), spec);
@@ -97,6 +100,7 @@ impl App {
             base_url,
             mint,
             signing_key,
+            open_controls: config.open_controls,
             clients: config.clients,
             users: config.users,
             providers,

@@ -41,6 +41,8 @@ pub struct Config {
     /// The RS256 key of ID tokens. Without one, a fresh key is made at start,
     /// which costs some tenths of a second.
     pub signing_key: Option<Arc<SigningKey>>,
+    /// Whether whoever reaches the emulator may command it, under `/_emulator/`.
+    pub open_controls: bool,
     /// The clock.
     pub clock: Clock,
     /// The source of randomness.
@@ -58,6 +60,7 @@ impl Config {
             users: Vec::new(),
             behaviours: Behaviours::default(),
             signing_key: None,
+            open_controls: true,
             clock,
             entropy,
         }

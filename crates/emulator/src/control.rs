@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
@@ -182,8 +182,18 @@ async fn add_fault(
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response())
 }
 
-async fn clear_faults(Shared(app): Shared<Arc<App>>) -> StatusCode {
-    app.lock().faults.clear();
+/// Whose rules go away: one flavour's, or all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whose {
+    flavour: Option<Flavour>,
+}
+
+async fn clear_faults(
+    Shared(app): Shared<Arc<App>>,
+    Query(Whose { flavour }): Query<Whose>,
+) -> StatusCode {
+    app.lock().faults.clear(flavour);
     StatusCode::NO_CONTENT
 }
 

@@ -125,6 +125,17 @@ impl Flavour {
     /// Every flavour that is written by hand, in the order in which pages list them.
     pub const ALL: [Self; 4] = [Self::Oidc, Self::Google, Self::GitHub, Self::GitHubApp];
 
+    /// The flavour that plays the provider of a catalogue's strategy: one that is
+    /// written by hand, or the one that the strategy's file describes. `None` if
+    /// the name is too long for one.
+    pub fn of_strategy(strategy: &str) -> Option<Self> {
+        match strategy {
+            "google-oauth2" => Some(Self::Google),
+            "github" => Some(Self::GitHub),
+            other => Strategy::of(other).map(Self::Catalogued),
+        }
+    }
+
     /// The flavour's endpoints on an emulator whose root is `base`.
     pub(crate) fn endpoints(self, base: &Url) -> Endpoints {
         let origin = base.origin().ascii_serialization();
@@ -141,7 +152,7 @@ impl Flavour {
 
     /// The issuer identifier. The generic provider's ends in a slash, as the
     /// tenants of Auth0 do; the prefixed ones do not.
-    pub(crate) fn issuer(self, base: &Url) -> String {
+    pub fn issuer(self, base: &Url) -> String {
         let origin = base.origin().ascii_serialization();
         match self {
             Self::Oidc => format!("{origin}/"),
@@ -272,8 +283,9 @@ impl Flavour {
     /// Whether the user may untick single scopes on the consent page.
     pub(crate) fn has_granular_consent(self) -> bool {
         match self {
-            Self::Google => true,
-            Self::Oidc | Self::GitHub | Self::GitHubApp | Self::Catalogued(_) => false,
+            // Whoever plays a provider may find out what comes of less.
+            Self::Google | Self::Catalogued(_) => true,
+            Self::Oidc | Self::GitHub | Self::GitHubApp => false,
         }
     }
 

@@ -9,7 +9,9 @@
 //! ([`Config::providers`]), under `/<strategy>/`.
 //!
 //! It checks what it receives as the real ones do, and misbehaves on command.
-//! `/_emulator/` holds the commands:
+//! `/_emulator/` holds the commands, for whoever can reach it; where that is not
+//! to be, [`Config::open_controls`] closes it, and its owner serves
+//! [`Running::controls`] elsewhere:
 //!
 //! | command | does |
 //! |---|---|
@@ -19,7 +21,7 @@
 //! | `GET`, `POST clock` | the time; `{"advance_seconds": 3600}`, or fewer than none for a clock that is behind |
 //! | `POST expire` | access tokens: `{"user": "ada"}`, `{"all": true}`, `{"family": 0}`; with `"refresh_tokens": true` those too |
 //! | `POST revoke` | families, selected likewise |
-//! | `GET`, `POST`, `DELETE faults` | rules: `{"endpoint": "refresh", "times": 1, "delay_ms": 0, "effect": {"kind": "drop", "after_commit": true}}` |
+//! | `GET`, `POST`, `DELETE faults` | rules: `{"endpoint": "refresh", "times": 1, "delay_ms": 0, "effect": {"kind": "drop", "after_commit": true}}`; `DELETE faults?flavour=google` takes away that one's |
 //! | `GET behaviours`, `PUT behaviours/{flavour}` | lifetimes, rotation, form of answers |
 //!
 //! A fault rule names an `endpoint` (`discovery`, `jwks`, `authorize`,
@@ -96,18 +98,27 @@ impl Emulator {
     /// returned value is dropped.
     pub async fn start(config: Config) -> Result<Running, StartError> {
         let address = config.listen;
-        let bind_error = |source| StartError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(bind_error)?;
-        let address = listener.local_addr().map_err(bind_error)?;
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.map_err(|source| StartError::Bind { address, source })?;
+        Self::start_on(listener, config)
+    }
+
+    /// The same on a listener that is bound already, which tells the address
+    /// before anything is started.
+    pub fn start_on(listener: TcpListener, config: Config) -> Result<Running, StartError> {
+        let address = config.listen;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
         let issuer = match config.issuer.clone() {
             Some(issuer) => issuer,
             None => localhost(address.port())?,
         };
         let app = Arc::new(App::new(config, issuer.clone())?);
         let (stop, stopped) = watch::channel(());
+        let controls = control::routes().with_state(Arc::clone(&app));
         let task = tokio::spawn(server::serve(listener, routes::router(app), stopped));
         let base_url = issuer.clone();
-        Ok(Running { base_url, issuer: issuer.into(), address, stop, task })
+        Ok(Running { base_url, issuer: issuer.into(), address, controls, stop, task })
     }
 
     /// The same as a service without a listener. Fault rules of the kind `drop`
@@ -135,15 +146,21 @@ pub struct Running {
     pub issuer: String,
     /// Where it listens.
     pub address: SocketAddr,
+    controls: Router,
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Running {
+    /// The commands under `/_emulator/`, to be served by somebody who knows from whom to take them.
+    pub fn controls(&self) -> Router {
+        self.controls.clone()
+    }
+
     /// Stops accepting, waits a moment for open requests, and returns when the
     /// port is free again.
     pub async fn shutdown(self) {
-        let Self { stop, task, base_url: _, issuer: _, address: _ } = self;
+        let Self { stop, task, base_url: _, issuer: _, address: _, controls: _ } = self;
         drop(stop);
         // The task ends by returning; it is neither aborted nor does it panic.
         let _ended = task.await;

@@ -42,7 +42,8 @@ pub(crate) fn home(app: &App) -> Response {
     });
     let users = app.users().iter();
     let users = users.map(|user| UserLine { username: &user.username, name: &user.name }).collect();
-    page(StatusCode::OK, &HomePage { brand: Flavour::Oidc.into(), flavours, users })
+    let controls = app.open_controls;
+    page(StatusCode::OK, &HomePage { brand: Flavour::Oidc.into(), flavours, users, controls })
 }
 
 pub(crate) fn login(
@@ -154,6 +155,7 @@ struct HomePage<'a> {
     brand: Brand,
     flavours: [FlavourLine; 4],
     users: Vec<UserLine<'a>>,
+    controls: bool,
 }
 
 #[derive(Template)]

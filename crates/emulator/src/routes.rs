@@ -25,8 +25,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/interaction/{id}", get(interaction::show))
         .route("/interaction/{id}/login", post(interaction::login))
         .route("/interaction/{id}/account", post(interaction::account))
-        .route("/interaction/{id}/decision", post(interaction::decision))
-        .merge(control::routes());
+        .route("/interaction/{id}/decision", post(interaction::decision));
+    if app.open_controls {
+        router = router.merge(control::routes());
+    }
     for flavour in Flavour::ALL {
         for (path, endpoint, methods) in endpoints(flavour) {
             let site = Site { app: Arc::clone(&app), flavour, endpoint };

@@ -48,8 +48,9 @@ pub struct Context {
 }
 
 impl Context {
-    /// Of what the server does by itself for a tenant.
-    pub(crate) fn of_ourselves(tenant: Tenant) -> Option<Self> {
+    /// Of what the server, or an operator beside it, does for a tenant. `None` if the tenant answers
+    /// nowhere.
+    pub fn of_ourselves(tenant: Tenant) -> Option<Self> {
         let base = tenant.canonical_base()?.clone();
         Some(Self { tenant: Arc::new(tenant), base, ip: None, certificate: None, user_agent: None })
     }

@@ -25,6 +25,7 @@ pub mod clients;
 pub mod clock;
 pub mod code_grant;
 pub mod connect_account;
+pub mod connection_check;
 pub mod connection_secret;
 pub mod connections;
 pub mod context;

@@ -17,7 +17,10 @@ mod stray;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{Provider, ProviderAccount, TokenReply, authorize_url, read_callback};
+use connectors::{
+    Callback, Facts, Provider, ProviderAccount, TokenReply, authorize_url, options_of_account,
+    read_callback,
+};
 use model::connection::{Connection, Strategy};
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::discovery::ProviderMetadata;
@@ -39,7 +42,7 @@ use crate::context::Context;
 /// A journey takes no longer.
 pub(crate) const JOURNEY_TIMEOUT: Duration = Duration::from_mins(10);
 /// Where every provider sends the browser back to, under the base URL.
-const CALLBACK_PATH: &str = "login/callback";
+pub(crate) const CALLBACK_PATH: &str = "login/callback";
 const STATE_PREFIX: &str = "sps_";
 
 /// What a browser was sent for. Stored with the journey.
@@ -100,7 +103,7 @@ pub async fn depart(
     now: Timestamp,
 ) -> Result<Url, JourneyError> {
     let Departure { connection: stored, purpose, browser, ask, parameters, ends_at } = departure;
-    let provider = resolve_provider(app, context, stored, now).await?;
+    let provider = resolve_provider(app, context, stored, &Facts::new(), now).await?;
     let state: LoginState = app.entropy.secret(STATE_PREFIX);
     // RFC 7636 §4.1: 43 to 128 unreserved characters; 256 random bits in base64url are 43.
     let verifier: CodeVerifier = app.entropy.secret("");
@@ -147,6 +150,8 @@ pub struct Arrival {
     pub reply: TokenReply,
     /// What was granted; what was asked for, if the answer names nothing (RFC 6749 §5.1).
     pub scopes: ScopeSet,
+    /// What is kept of the account beside.
+    pub facts: Facts,
 }
 
 /// Steps 3 and 4: ends the journey. `parameters` are the callback's, repetitions included.
@@ -177,12 +182,12 @@ pub async fn arrive(
     };
     match ended {
         Ok((connection, provider, redeemed)) => {
-            let redemption::Redeemed { account, reply, scopes, missing } = redeemed;
+            let redemption::Redeemed { account, reply, scopes, missing, facts } = redeemed;
             // A login goes on with less; an account is connected for what was asked for.
             if matches!(purpose, JourneyPurpose::Connect { .. }) && !missing.is_empty() {
                 return Err(failed(ArrivalCause::NotGranted(missing)));
             }
-            Ok(Arrival { purpose, connection, provider, account, reply, scopes })
+            Ok(Arrival { purpose, connection, provider, account, reply, scopes, facts })
         }
         Err(cause) => Err(failed(cause)),
     }
@@ -234,13 +239,20 @@ async fn redeem(
     let sealed = &record.sealed_verifier;
     let keys = app.keys_for_records(context.tenant_id(), &[sealed], now).await?;
     let luggage = Luggage::open(&keys, context, &stored.connection.id, state, sealed)?;
-    let provider = resolve_provider(app, context, &stored, now).await?;
+    let provider = resolve_provider(app, context, &stored, &Facts::new(), now).await?;
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let code = read_callback(&provider, pairs)?;
+    let Callback { code, facts } = read_callback(&provider, pairs)?;
+    // The account may be in another place than the browser was sent to.
+    let provider = if facts.is_empty() {
+        provider
+    } else {
+        resolve_provider(app, context, &stored, &facts, now).await?
+    };
     let task = {
         let (app, tenant) = (Arc::clone(app), context.tenant_id().clone());
         async move {
-            let redeemed = redemption::redeem(&app, &tenant, &provider, luggage, &code, now).await;
+            let redeemed =
+                redemption::redeem(&app, &tenant, &provider, luggage, &code, facts, now).await;
             redeemed.map(|redeemed| (stored.connection, provider, redeemed))
         }
     };
@@ -252,10 +264,12 @@ async fn redeem(
 }
 
 /// The provider of a connection, ready to be called: its secret opened, its discovery document read.
+/// `facts` are those of the account that it is called for.
 pub async fn resolve_provider(
     app: &App,
     context: &Context,
     stored: &StoredConnection,
+    facts: &Facts,
     now: Timestamp,
 ) -> Result<Provider, JourneyError> {
     let connection = &stored.connection;
@@ -269,6 +283,10 @@ pub async fn resolve_provider(
         connection_secret::open_options(&keys, context.tenant_id(), stored)?;
     let metadata = discover(app, connection, strategy, now).await?;
     let (catalogue, metadata) = (&app.catalogue, metadata.as_deref());
+    let options = match catalogue.get(strategy) {
+        Some(spec) => options_of_account(spec, options, facts),
+        None => options,
+    };
     Ok(Provider::resolve(catalogue, strategy, &options, client_secret, metadata)?)
 }
 

@@ -192,7 +192,7 @@ async fn ask(
         // Another node may have the key that this one lacks.
         Err(_) => return Ok(Outcome::later("keys")),
     };
-    let provider = match resolve_provider(app, context, &connection, now).await {
+    let provider = match resolve_provider(app, context, &connection, &due.facts, now).await {
         Ok(provider) => provider,
         Err(JourneyError::Discovery(_)) => return Ok(Outcome::later("discovery")),
         Err(JourneyError::Key(_)) => return Ok(Outcome::later("database")),

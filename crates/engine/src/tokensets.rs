@@ -1,6 +1,9 @@
 //! Puts what a provider gave into the vault, and takes it out again.
 
-use connectors::{Expiry, ProviderAccount, Spec, TokenReply};
+use std::time::Duration;
+
+use connectors::spec::Teller;
+use connectors::{Expiry, Facts, ProviderAccount, Spec, TokenReply, read_facts};
 use model::account_event::AccountEventKind;
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use model::connection::Connection;
@@ -61,6 +64,11 @@ pub(crate) struct GivenAccount {
     pub(crate) subject: String,
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
+    // Absent in what a node of the version before has begun.
+    #[serde(default)]
+    pub(crate) label: Option<String>,
+    #[serde(default)]
+    pub(crate) facts: Facts,
     pub(crate) scopes: ScopeSet,
     pub(crate) issued_at: Timestamp,
     /// What the provider said of the access token's lifetime, in seconds.
@@ -81,13 +89,16 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Takes apart what came back from a provider.
     pub(crate) fn of(arrival: Arrival, now: Timestamp) -> Self {
-        let Arrival { purpose: _, connection, provider: _, account, reply, scopes } = arrival;
-        let ProviderAccount { subject, email, email_verified, .. } = account;
+        let Arrival { purpose: _, connection, provider: _, account, reply, scopes, facts } =
+            arrival;
+        let ProviderAccount { subject, email, email_verified, label, .. } = account;
         let given = Given::of(&reply, now);
         let account = GivenAccount {
             subject,
             email,
             email_verified,
+            label: Some(label),
+            facts,
             scopes,
             issued_at: now,
             expires_in: given.expires_in,
@@ -97,6 +108,13 @@ impl Delivery {
         let tokens =
             Tokens { access_token: reply.access_token, refresh_token: reply.refresh_token };
         Self { connection, account, tokens }
+    }
+}
+
+impl GivenAccount {
+    fn label(&self) -> String {
+        let label = self.label.as_ref().or(self.email.as_ref()).unwrap_or(&self.subject);
+        label.clone()
     }
 }
 
@@ -122,8 +140,13 @@ impl Given {
 /// What the catalogue says of a provider's tokens.
 pub(crate) fn lifetimes(spec: &Spec) -> Lifetimes {
     let margin = spec.refresh.margin;
+    let assumed = spec.assumed_lifetime();
+    if spec.refresh.ends_access_token {
+        // Nobody is given a token that the refresh behind their back is about to end.
+        return Lifetimes { margin, first: margin, assumed, reserve: margin };
+    }
     // A token that lasts for half of the margin still serves the one call that it is wanted for.
-    Lifetimes { margin, first: margin / 2, assumed: spec.assumed_lifetime() }
+    Lifetimes { margin, first: margin / 2, assumed, reserve: Duration::ZERO }
 }
 
 /// How often a write is tried again when a refresh, or another connect, was faster.
@@ -245,6 +268,8 @@ fn new_account(
         access_expiry: expiry(app, connection, given),
         email: given.email.clone(),
         email_verified: given.email_verified,
+        label: given.label(),
+        facts: given.facts.clone(),
         scopes: given.scopes.clone(),
         created_at: now,
         connected_at: now,
@@ -270,6 +295,8 @@ fn updated(
         access_expiry: expiry(app, connection, given),
         email: given.email.clone(),
         email_verified: given.email_verified,
+        label: given.label(),
+        facts: given.facts.clone(),
         scopes: given.scopes.clone(),
         connected_at: now,
         issued_at: given.issued_at,
@@ -283,7 +310,7 @@ fn updated(
 }
 
 fn expiry(app: &App, connection: &Connection, given: &GivenAccount) -> AccessExpiry {
-    let told = given.expires_in.map(std::time::Duration::from_secs);
+    let told = given.expires_in.map(Duration::from_secs);
     match app.catalogue.get(connection.strategy.as_str()) {
         Some(spec) => access_expiry(told, given.ends, lifetimes(spec), given.issued_at),
         // Only a strategy of the catalogue leads to a provider; without one nothing is assumed.
@@ -301,9 +328,12 @@ pub(crate) fn refreshed(
     now: Timestamp,
 ) -> ConnectedAccount {
     let given = Given::of(reply, now);
-    let told = given.expires_in.map(std::time::Duration::from_secs);
+    let told = given.expires_in.map(Duration::from_secs);
+    let mut facts = account.facts.clone();
+    facts.extend(read_facts(spec, Teller::Token, reply.extras.as_map()));
     ConnectedAccount {
         access_expiry: access_expiry(told, given.ends, lifetimes(spec), now),
+        facts,
         scopes: reply.scopes.clone().unwrap_or_else(|| account.scopes.clone()),
         issued_at: now,
         refresh_expires_at: given.refresh_expires_at.or(account.refresh_expires_at),

@@ -189,19 +189,20 @@ async fn look(
     let Some(slot) = app.circuits.slot(tenant, &account.connection_id).await else {
         return Ok(Look::Over(RefreshOutcome::passing("provider_busy")));
     };
-    let provider = match resolve_provider(app, context, &connection, now).await {
-        Ok(provider) => provider,
-        Err(JourneyError::Key(error)) => return Err(error.into()),
-        Err(JourneyError::Discovery(error)) => {
-            tracing::warn!(%error, connection = %account.connection, "discovery failed");
-            return Ok(Look::Over(RefreshOutcome::passing("discovery")));
-        }
-        Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
-            tracing::warn!(%error, connection = %account.connection, "no provider");
-            let code = FaultCode::fixed("connection_settings");
-            return Ok(Look::Over(RefreshOutcome::Rejected(code)));
-        }
-    };
+    let provider =
+        match resolve_provider(app, context, &connection, &stored.account.facts, now).await {
+            Ok(provider) => provider,
+            Err(JourneyError::Key(error)) => return Err(error.into()),
+            Err(JourneyError::Discovery(error)) => {
+                tracing::warn!(%error, connection = %account.connection, "discovery failed");
+                return Ok(Look::Over(RefreshOutcome::passing("discovery")));
+            }
+            Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
+                tracing::warn!(%error, connection = %account.connection, "no provider");
+                let code = FaultCode::fixed("connection_settings");
+                return Ok(Look::Over(RefreshOutcome::Rejected(code)));
+            }
+        };
     let lifetimes = tokensets::lifetimes(&provider.spec).lasting(min_ttl);
     match next_step(&stored.account, lifetimes, now) {
         Step::Refresh { .. } | Step::Serve { is_due: true, .. } => {

@@ -12,7 +12,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "0001_init",
         sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
@@ -27,6 +27,11 @@ const MIGRATIONS: [Migration; 5] = [
         name: "0003_events",
         sqlite: include_str!("../migrations/sqlite/0003_events.sql"),
         postgres: include_str!("../migrations/postgres/0003_events.sql"),
+    },
+    Migration {
+        name: "0004_labels",
+        sqlite: include_str!("../migrations/sqlite/0004_labels.sql"),
+        postgres: include_str!("../migrations/postgres/0004_labels.sql"),
     },
     Migration {
         name: "0006_client_keys",

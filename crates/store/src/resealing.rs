@@ -64,7 +64,7 @@ pub async fn accounts_after(
     after: &ConnectedAccountId,
     limit: i64,
 ) -> Result<Vec<StoredAccount>> {
-    let sql = "SELECT * FROM account_states WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let sql = "SELECT * FROM account_records WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
     let args = vec![tenant.into(), after.into(), limit.into()];
     q.rows(sql, args).await?.iter().map(from_row).collect()
 }

@@ -1,5 +1,7 @@
 //! Grants that are to end at their provider, because their accounts were removed here.
 
+use std::collections::BTreeMap;
+
 use model::ids::{ConnectedAccountId, ConnectionId, ProviderSubject, TenantId, UserId};
 use protocol::time::Timestamp;
 use vault::keyring::KeyId;
@@ -28,6 +30,8 @@ pub struct Revocation {
     pub sealed_tokens: Sealed,
     /// What opens them beside the tenant's key.
     pub share: UserShare,
+    /// What the provider told beside: it may tell where the grant is.
+    pub facts: BTreeMap<String, String>,
     /// When the account was removed.
     pub created_at: Timestamp,
     /// How often was tried.
@@ -37,7 +41,7 @@ pub struct Revocation {
 /// What is due, of every tenant: that which waits longest first.
 pub async fn due(q: &mut impl Query, now: Timestamp, limit: i64) -> Result<Vec<Revocation>> {
     let sql = "SELECT tenant, account_id, user_id, connection_id, subject, version, \
-        sealed_tokens, user_share, created_at, attempts FROM revocations WHERE next_attempt_at <= $1 \
+        sealed_tokens, user_share, facts, created_at, attempts FROM revocations WHERE next_attempt_at <= $1 \
         ORDER BY next_attempt_at LIMIT $2";
     q.rows(sql, vec![now.into(), limit.into()]).await?.iter().map(from_row).collect()
 }
@@ -84,8 +88,8 @@ pub async fn supersede(
         return Ok(false);
     }
     let sql = "INSERT INTO revocations (tenant, account_id, user_id, connection_id, subject, \
-        version, sealed_tokens, user_share, created_at, next_attempt_at) \
-        VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8, $8) ON CONFLICT (tenant, account_id) DO UPDATE SET \
+        version, sealed_tokens, user_share, created_at, next_attempt_at, facts) \
+        VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8, $8, $10) ON CONFLICT (tenant, account_id) DO UPDATE SET \
         version = excluded.version, sealed_tokens = excluded.sealed_tokens, \
         next_attempt_at = excluded.next_attempt_at WHERE revocations.version < excluded.version";
     let args = vec![
@@ -98,6 +102,7 @@ pub async fn supersede(
         share.as_bytes().as_slice().into(),
         now.into(),
         (&account.subject).into(),
+        connected_accounts::written_facts(&account.facts).into(),
     ];
     Ok(tx.execute(sql, args).await? == 1)
 }
@@ -194,6 +199,7 @@ fn from_row(row: &Row) -> Result<Revocation> {
         version: row.int("version")?,
         sealed_tokens: row.sealed("sealed_tokens")?,
         share: UserShare::new(row.array("user_share")?),
+        facts: connected_accounts::read_facts(row)?,
         created_at: row.time("created_at")?,
         attempts: row.int("attempts")?,
     })

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogFormat;
-use crate::{dev, keys, providers, selftest, serve, tenant};
+use crate::{dev, explain, keys, providers, selftest, serve, tenant};
 
 /// An identity server with a vault for the tokens of your users' accounts elsewhere
 #[derive(Parser)]
@@ -29,10 +29,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
-    /// Tell what is known of providers
+    /// Tell what is known of providers, and test a connection to one
     Providers {
         #[command(subcommand)]
         command: providers::ProvidersCommand,
+    },
+    /// Tell why a client gets a person's token, or does not
+    Explain {
+        #[command(subcommand)]
+        command: explain::ExplainCommand,
     },
     /// Try out on this machine what the vault promises; exit code 1 if it does not hold
     Selftest {
@@ -49,8 +54,38 @@ impl Command {
             | Self::Tenant { .. }
             | Self::Keys { .. }
             | Self::Providers { .. }
+            | Self::Explain { .. }
             | Self::Selftest { .. } => LogFormat::ForPeople,
             Self::Serve(_) => LogFormat::Json,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+
+    /// What the options of a command and of those below it can be instead.
+    fn variables(command: &Command) -> Vec<String> {
+        let own = command.get_arguments().filter_map(|argument| argument.get_env());
+        let own = own.map(|name| name.to_string_lossy().into_owned());
+        own.chain(command.get_subcommands().flat_map(variables)).collect()
+    }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let document = include_str!("../../../docs/configuration.md");
+        let variables = variables(&Cli::command());
+        assert!(!variables.is_empty());
+        for name in variables {
+            assert!(document.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
     }
 }

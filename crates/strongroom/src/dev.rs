@@ -1,12 +1,16 @@
 //! `strongroom dev`: everything on this machine, in one process.
 //!
-//! 1. The ports are taken first: if one is not to be had, nothing is written.
+//! 1. The ports are taken first: if one is not to be had, nothing is written. So the emulator's address
+//!    is known before the server reads where the providers of `--providers` are.
 //! 2. The folder, the database and the key are opened or made, while the signing keys of a new
 //!    tenant and of the emulator are generated on other threads.
 //! 3. The emulator starts, on an origin of its own.
-//! 4. The tenant is planted ([`crate::seed`]); its `calendar` connection leads to the emulator.
-//! 5. The server listens, then the demo, on a third origin.
+//! 4. The tenant is planted ([`crate::seed`]); its `calendar` connection leads to the emulator, and so
+//!    does one for each provider of `--providers`.
+//! 5. The server listens, then the demo, on a third origin, and the door for commands ([`control`]).
 //! 6. The announcement: for people, or one line of JSON.
+//!
+//! `dev fault` and `dev clock` command one that runs ([`remote`]).
 //!
 //! With `--https` the announced issuer is `https://HOST:PORT/` by a local CA, and plain http stays
 //! beside it on a port of its own (`--http-port`): same tenant, other issuer. The demo keeps to that
@@ -18,19 +22,24 @@
 //! print a password of which only the hash is kept.
 
 mod announcement;
+mod clock;
+mod control;
 mod demo;
+mod emulated;
+mod fault;
 mod local_ca;
 mod options;
 mod place;
 mod ports;
 mod provider;
+mod remote;
 mod seed_file;
 mod summary;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connectors::Catalogue;
+use connectors::{Catalogue, Spec};
 use engine::app::App;
 use engine::clock::{Clock, SystemClock};
 use engine::entropy::{Entropy, OsEntropy};
@@ -50,29 +59,45 @@ use crate::storage;
 use crate::wiring::{self, Servers};
 
 use self::announcement::Announcement;
+use self::clock::DevClock;
+use self::control::Control;
 use self::demo::DemoConfig;
-use self::local_ca::LocalCertificate;
+use self::options::DevCommand;
 use self::place::Place;
 use self::ports::{Origins, Ports};
 use self::provider::Provider;
 use self::seed_file::SeedFile;
 
+pub(crate) use self::clock::ClockError;
 pub(crate) use self::demo::DemoError;
+pub(crate) use self::emulated::EmulatedError;
+pub(crate) use self::fault::FaultError;
 pub(crate) use self::local_ca::LocalCaError;
 pub(crate) use self::options::Options;
 pub(crate) use self::place::PlaceError;
+pub(crate) use self::remote::RemoteError;
 pub(crate) use self::seed_file::SeedFileError;
 
 /// Short: whoever presses Ctrl-C is waiting.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Runs until told to stop.
-pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+/// Commands the server that runs, or runs one.
+pub(crate) async fn run(mut options: Options) -> Result<(), Failure> {
+    match options.command.take() {
+        Some(DevCommand::Fault(options)) => fault::run(options).await,
+        Some(DevCommand::Clock(options)) => clock::run(options).await,
+        None => serve_until_stopped(options).await,
+    }
+}
+
+async fn serve_until_stopped(options: Options) -> Result<(), Failure> {
     let began = Instant::now();
     let mut signals = StopSignals::listen().map_err(Failure::Signals)?;
     let seed_file = options.seed.as_deref().map(SeedFile::read).transpose()?.unwrap_or_default();
     let catalogue = options.providers.catalogue()?;
+    let specs = emulated::named(&options.emulated, &catalogue)?;
     let (ports, origins) = Ports::take(&options).await?;
+    let catalogue = emulated::moved(&catalogue, &specs, &ports::url(&origins.emulator)?);
     let place = Place::prepare(&options)?;
 
     // RSA keys take longer than everything else.
@@ -82,15 +107,32 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         Some(base) => Some(local_ca::certificate(place.folder(), base, SystemClock.now())?),
         None => None,
     };
-    let app = open(&place, catalogue).await?;
+    let clock = Arc::new(DevClock::default());
+    let app = open(&place, catalogue, Arc::clone(&clock)).await?;
     let callbacks = origins.base_urls().iter().map(|base| base.join("login/callback")).collect();
-    let provider = Provider::start(&app, options.emulator_port, callbacks, emulator_key).await?;
-    let plan = plan(&app, &origins, &provider, seed_file);
+    let Ports { plain, secure, emulator, demo } = ports;
+    let (now, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    let provider = Provider::start(emulator, &specs, callbacks, emulator_key, now, entropy).await?;
+    let plan = plan(&app, &origins, &provider, seed_file, specs);
     let seeded = seed::plant(&app, plan, tenant_keys, app.now()).await?;
 
-    let servers = serve(&app, ports, &origins, certificate.as_ref(), &seeded, &provider)?;
+    let flavours = provider.flavours.iter();
+    let flavours = flavours.map(|(name, flavour)| (name.clone(), (*flavour).into())).collect();
+    let control = Control::open(place.folder(), &*app.entropy, flavours).await?;
+    let announced = announcement::Control::of(place.folder(), &control.door);
+    let servers = Servers::new(Arc::clone(&app), limits(), Edge::default())?;
+    servers.serve(plain, None);
+    if let (Some(listener), Some(certificate)) = (secure, &certificate) {
+        servers.serve(listener, Some(Tls::new(Arc::clone(&certificate.config), None)));
+    }
+    if let (Some(listener), Some(_)) = (demo, &origins.demo) {
+        let config = demo_config(&app, &origins, &seeded, &provider)?;
+        beside(&servers, "the demo", demo::serve(listener, config, servers.stopping()));
+    }
+    let commands = control.serve(clock, provider.controls(), servers.stopping());
+    beside(&servers, "the door for commands", commands);
     let ca = certificate.map(|certificate| certificate.files);
-    Announcement::new(&origins, ca, seeded, &provider)
+    Announcement::new(&origins, ca, seeded, &provider, announced)
         .print(options.json, began.elapsed())
         .map_err(Failure::Output)?;
 
@@ -125,8 +167,12 @@ async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
     task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
-async fn open(place: &Place, catalogue: Catalogue) -> Result<Arc<App>, Failure> {
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+async fn open(
+    place: &Place,
+    catalogue: Catalogue,
+    clock: Arc<DevClock>,
+) -> Result<Arc<App>, Failure> {
+    let entropy = Arc::new(OsEntropy);
     let database = storage::open(place.database(), clock.now()).await?;
     let keks = storage::keks(&place.kek(), &[], &database, &*entropy, clock.now()).await?;
     let journal = place.folder().join("unstored");
@@ -134,7 +180,13 @@ async fn open(place: &Place, catalogue: Catalogue) -> Result<Arc<App>, Failure> 
     wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await
 }
 
-fn plan(app: &App, origins: &Origins, provider: &Provider, seed_file: SeedFile) -> Plan {
+fn plan(
+    app: &App,
+    origins: &Origins,
+    provider: &Provider,
+    seed_file: SeedFile,
+    emulated: Vec<Arc<Spec>>,
+) -> Plan {
     let SeedFile { mut applications, users } = seed_file;
     let Applications { callbacks, origins: application_origins, logout_urls } = &mut applications;
     if let Some(demo) = &origins.demo {
@@ -161,6 +213,7 @@ fn plan(app: &App, origins: &Origins, provider: &Provider, seed_file: SeedFile) 
         applications,
         people,
         provider: provider.access.clone(),
+        emulated,
     }
 }
 
@@ -171,30 +224,21 @@ fn fresh_password(entropy: &dyn Entropy) -> Password {
     Password::new(text.as_str())
 }
 
-fn serve(
-    app: &Arc<App>,
-    ports: Ports,
-    origins: &Origins,
-    certificate: Option<&LocalCertificate>,
-    seeded: &Seeded,
-    provider: &Provider,
-) -> Result<Servers, Failure> {
-    let limits = Limits { drain_timeout: DRAIN_TIMEOUT, ..Limits::default() };
-    let servers = Servers::new(Arc::clone(app), limits, Edge::default())?;
-    servers.serve(ports.plain, None);
-    if let (Some(listener), Some(certificate)) = (ports.secure, certificate) {
-        servers.serve(listener, Some(Tls::new(Arc::clone(&certificate.config), None)));
-    }
-    if let (Some(listener), Some(_)) = (ports.demo, &origins.demo) {
-        let config = demo_config(app, origins, seeded, provider)?;
-        let demo = demo::serve(listener, config, servers.stopping());
-        servers.beside(async {
-            if let Err(error) = demo.await {
-                tracing::error!(%error, "the demo failed");
-            }
-        });
-    }
-    Ok(servers)
+fn limits() -> Limits {
+    Limits { drain_timeout: DRAIN_TIMEOUT, ..Limits::default() }
+}
+
+/// Serves something else, for as long as the servers do.
+fn beside<E: std::error::Error + 'static>(
+    servers: &Servers,
+    what: &'static str,
+    task: impl Future<Output = Result<(), E>> + Send + 'static,
+) {
+    servers.beside(async move {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "{what} failed");
+        }
+    });
 }
 
 fn demo_config(

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use connectors::CatalogueError;
+use engine::connection_check::CheckError;
 use engine::keys::KeyError;
 use model::tenant::InvalidBaseUrl;
 use store::StoreError;
 use web::pages::views::BrokenTranslation;
 
-use crate::dev::{DemoError, LocalCaError, PlaceError, SeedFileError};
+use crate::dev::{
+    ClockError, DemoError, EmulatedError, FaultError, LocalCaError, PlaceError, RemoteError,
+    SeedFileError,
+};
 use crate::listeners::ListenError;
 use crate::seed::SeedError;
 use crate::selftest::SelftestError;
@@ -46,6 +50,14 @@ pub(crate) enum Failure {
     #[error(transparent)]
     LocalCa(#[from] LocalCaError),
     #[error(transparent)]
+    Emulated(#[from] EmulatedError),
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    #[error(transparent)]
     TlsFiles(#[from] TlsFilesError),
     #[error("the client for outbound calls cannot be set up")]
     Outbound(#[source] reqwest::Error),
@@ -55,6 +67,12 @@ pub(crate) enum Failure {
     Providers { folder: PathBuf, source: io::Error },
     #[error("no provider of the strategy {strategy} is known; see: strongroom providers list")]
     UnknownProvider { strategy: String },
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error("there are several tenants; name one with --tenant")]
+    WhichTenant,
+    #[error("there is no tenant {name}")]
+    UnknownTenant { name: String },
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     #[error(transparent)]
@@ -81,8 +99,10 @@ pub(crate) enum Failure {
     PromiseBroken { violations: usize },
 }
 
-/// The exit codes that a command fails with; 2, a misused command line, is clap's.
+/// The exit codes that a command fails with.
 const FAILED: u8 = 1;
+/// What clap says, too.
+const MISUSED: u8 = 2;
 const CONFIGURATION: u8 = 3;
 const NOT_FOUND: u8 = 5;
 
@@ -120,10 +140,22 @@ impl Failure {
             | Self::NoTenant
             | Self::TenantExists { .. }
             | Self::NoKek { .. }
+            | Self::Check(CheckError::NoBaseUrl)
             | Self::Seed(SeedError::Occupied(_)) => CONFIGURATION,
-            Self::UnknownProvider { .. } => NOT_FOUND,
+            Self::UnknownProvider { .. }
+            | Self::Emulated(_)
+            | Self::UnknownTenant { .. }
+            | Self::Check(
+                CheckError::UnknownConnection
+                | CheckError::NotAProvider
+                | CheckError::UnknownStrategy(_),
+            )
+            | Self::Fault(FaultError::NotEmulated { .. }) => NOT_FOUND,
+            Self::Fault(_) | Self::Clock(_) | Self::WhichTenant => MISUSED,
             Self::Store(error) | Self::Seed(SeedError::Store(error)) => store_code(error),
-            Self::Key(error) | Self::Seed(SeedError::Key(error)) => key_code(error),
+            Self::Key(error)
+            | Self::Seed(SeedError::Key(error))
+            | Self::Check(CheckError::Key(error)) => key_code(error),
             Self::Seed(SeedError::Password(_))
             | Self::Runtime(_)
             | Self::Signals(_)
@@ -132,6 +164,7 @@ impl Failure {
             | Self::Program(_)
             | Self::Translation(_)
             | Self::Emulator(_)
+            | Self::Remote(_)
             | Self::EraseNotConfirmed { .. }
             | Self::Selftest(_)
             | Self::PromiseBroken { .. }

@@ -3,13 +3,10 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use connectors::Catalogue;
 use engine::app::App;
-use engine::clock::SystemClock;
-use engine::entropy::OsEntropy;
 use engine::key_rotation::{
     self, Erasure, KNOWN_TO_ALL, KekStatus, PUBLISHED_BEFORE, PurposeStatus, Resealed, Retirement,
     SigningRotation, Unopened, Verification,
@@ -17,11 +14,11 @@ use engine::key_rotation::{
 use engine::outbound::Reach;
 use model::ids::TenantId;
 use serde::Serialize;
-use tempfile::TempDir;
 
+use crate::bystander::Bystander;
 use crate::failure::Failure;
+use crate::output::say;
 use crate::serve::StorageOptions;
-use crate::wiring;
 
 /// What can be done with the keys.
 #[derive(Subcommand)]
@@ -94,22 +91,8 @@ pub(crate) async fn run(command: KeysCommand) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The application beside those that serve. Its journal is its own and empty: that of a server holds
-/// the server's name, and what only the server may bring into the database.
-async fn open(storage: &StorageOptions) -> Result<Keyroom, Failure> {
-    let (database, keks) = storage.open_populated().await?;
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let journal = tempfile::tempdir()
-        .map_err(|source| Failure::Journal { folder: std::env::temp_dir(), source })?;
-    let (reach, catalogue) = (Reach::Public, Catalogue::embedded()?);
-    let app = wiring::app(database, keks, clock, entropy, reach, journal.path(), catalogue).await?;
-    Ok(Keyroom { app, _journal: journal })
-}
-
-/// The application, and a folder that goes with it.
-struct Keyroom {
-    app: Arc<App>,
-    _journal: TempDir,
+async fn open(storage: &StorageOptions) -> Result<Bystander, Failure> {
+    Bystander::open(storage, Reach::Public, Catalogue::embedded()?).await
 }
 
 async fn status(options: ReportOptions) -> Result<ExitCode, Failure> {
@@ -261,10 +244,6 @@ async fn erase(options: EraseOptions) -> Result<ExitCode, Failure> {
 fn say_unopened(unopened: &Unopened) -> Result<(), Failure> {
     let Unopened { tenant, table, row, reason } = unopened;
     say(&format!("{tenant} {table} {row}: {reason}"))
-}
-
-fn say(line: &str) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{line}").map_err(Failure::Output)
 }
 
 fn print_json(document: &impl Serialize) -> Result<ExitCode, Failure> {

@@ -1,18 +1,21 @@
 //! Configuration, wiring and the commands of the binary.
 //!
 //! Floor 6. `strongroom dev` ([`seed`] says what it finds in its tenant), `strongroom serve`,
-//! `strongroom tenant create`, `strongroom keys`, `strongroom providers`, `strongroom selftest`, and the
-//! worker that runs scripts. Nothing here decides who may do what: it puts the parts together, listens,
+//! `strongroom tenant create`, `strongroom keys`, `strongroom providers`, `strongroom explain`, `strongroom
+//! selftest`, and the worker that runs scripts. Nothing here decides who may do what: it puts the parts together, listens,
 //! and says in one sentence why it cannot.
 
+mod bystander;
 mod cli;
 mod dev;
+mod explain;
 mod failure;
 mod hardening;
 mod kek_options;
 mod keys;
 mod listeners;
 mod logging;
+mod output;
 mod providers;
 pub mod seed;
 mod selftest;
@@ -54,7 +57,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             Command::Serve(options) => serve::run(options).await?,
             Command::Tenant { command } => tenant::run(command).await?,
             Command::Keys { command } => return keys::run(command).await,
-            Command::Providers { command } => providers::run(command)?,
+            Command::Providers { command } => return providers::run(command).await,
+            Command::Explain { command } => return explain::run(command).await,
             Command::Selftest { command } => selftest::run(command).await?,
         }
         Ok(ExitCode::SUCCESS)

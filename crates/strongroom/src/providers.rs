@@ -1,9 +1,12 @@
 //! The providers that a command knows: those of this build, and those of a folder; and
-//! `strongroom providers`, which tells of them.
+//! `strongroom providers`, which tells of them, and tests connections to them ([`mod@test`]).
+
+mod test;
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use connectors::{Catalogue, Spec};
@@ -45,24 +48,29 @@ pub(crate) enum ProvidersCommand {
         #[command(flatten)]
         providers: ProviderOptions,
     },
+    /// Look at a connection of a database and at its provider, step by step; exit code 1 if a step
+    /// finds a problem
+    Test(test::Options),
 }
 
 /// Runs the command.
-pub(crate) fn run(command: ProvidersCommand) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+pub(crate) async fn run(command: ProvidersCommand) -> Result<ExitCode, Failure> {
     match command {
         ProvidersCommand::List { providers } => {
+            let mut out = io::stdout().lock();
             for Spec { strategy, name, .. } in providers.catalogue()?.iter().map(|spec| &**spec) {
                 writeln!(out, "{strategy:<20} {name}").map_err(Failure::Output)?;
             }
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         ProvidersCommand::Show { strategy, providers } => {
             let catalogue = providers.catalogue()?;
             let spec = catalogue.get(&strategy);
             let spec = spec.ok_or(Failure::UnknownProvider { strategy })?;
-            show(spec, &mut out).map_err(Failure::Output)
+            show(spec, &mut io::stdout().lock()).map_err(Failure::Output)?;
+            Ok(ExitCode::SUCCESS)
         }
+        ProvidersCommand::Test(options) => test::run(options).await,
     }
 }
 
@@ -83,12 +91,7 @@ fn show(spec: &Spec, out: &mut impl Write) -> io::Result<()> {
         let option = variable.options.first().map_or("", String::as_str);
         writeln!(out, "  options.{option}: {} Such as {}.", variable.words, variable.example)?;
     }
-    if let Some(console) = &spec.setup.console {
-        writeln!(out, "\nAt {console}:")?;
-    }
-    for (position, step) in spec.setup.steps.iter().enumerate() {
-        writeln!(out, "  {}. {step}", position + 1)?;
-    }
+    show_setup(spec, out)?;
     if !spec.scopes.words.is_empty() {
         writeln!(out, "\nScopes:")?;
     }
@@ -100,6 +103,15 @@ fn show(spec: &Spec, out: &mut impl Write) -> io::Result<()> {
     }
     writeln!(out, "\nSources:")?;
     spec.sources.iter().try_for_each(|source| writeln!(out, "  {}", source.url))
+}
+
+/// What to do at the provider, and where.
+fn show_setup(spec: &Spec, out: &mut impl Write) -> io::Result<()> {
+    if let Some(console) = &spec.setup.console {
+        writeln!(out, "\nAt {console}:")?;
+    }
+    let mut steps = spec.setup.steps.iter().enumerate();
+    steps.try_for_each(|(position, step)| writeln!(out, "  {}. {step}", position + 1))
 }
 
 /// Name and text of every TOML file of a folder.

@@ -11,6 +11,9 @@ mod clients;
 mod connections;
 mod users;
 
+use std::sync::Arc;
+
+use connectors::Spec;
 use engine::app::App;
 use engine::keys::{KeyError, SigningMaterial};
 use engine::passwords::PasswordError;
@@ -47,6 +50,9 @@ pub struct Plan {
     pub people: Vec<Person>,
     /// The provider behind the calendar connection.
     pub provider: ProviderAccess,
+    /// Whom else the emulator pretends to be, to us as the same client. Each gets a connection of its
+    /// strategy's name.
+    pub emulated: Vec<Arc<Spec>>,
 }
 
 /// Places outside of `http://localhost:*` that the `spa` and `web` clients are registered with.
@@ -133,7 +139,7 @@ pub enum SeedError {
     Password(#[from] PasswordError),
     /// Something with a name of the seed's is not what it was planted as.
     #[error("{0} is in the way of the seed: start with another database")]
-    Occupied(&'static str),
+    Occupied(String),
 }
 
 /// Plants what the plan says. `signing` is awaited only if the tenant is new.
@@ -143,7 +149,7 @@ pub async fn plant(
     signing: impl Future<Output = Result<SigningMaterial, KeyError>>,
     now: Timestamp,
 ) -> Result<Seeded, SeedError> {
-    let Plan { tenant, base_urls, applications, people, provider } = plan;
+    let Plan { tenant, base_urls, applications, people, provider, emulated } = plan;
     let tenant = find_or_make_tenant(app, tenant, base_urls, signing, now).await?;
     let keys = app.tenant_keys(&tenant.id, now).await?;
     let hashes = try_join_all(
@@ -156,6 +162,9 @@ pub async fn plant(
     let clients = clients::all(&mut plot, &applications).await?;
     let database = connections::database(&mut plot, &clients).await?;
     connections::calendar(&mut plot, &provider, &clients).await?;
+    for spec in &emulated {
+        connections::emulated(&mut plot, spec, &provider, &clients).await?;
+    }
     let mut seeded_people = Vec::with_capacity(people.len());
     for (person, hash) in people.into_iter().zip(hashes) {
         seeded_people.push(users::person(&mut plot, &database, person, hash).await?);

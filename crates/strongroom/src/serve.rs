@@ -70,6 +70,13 @@ pub(crate) struct Options {
     /// The authorities that sign clients' certificates for `tls_client_auth`, in PEM
     #[arg(long, value_name = "FILE")]
     client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    reach: ReachOptions,
+}
+
+/// Where calls to providers may lead, beside public addresses.
+#[derive(Args)]
+pub(crate) struct ReachOptions {
     /// Let connections lead to providers on this machine, for tests
     #[arg(long)]
     allow_loopback_providers: bool,
@@ -82,6 +89,17 @@ pub(crate) struct Options {
 fn network(text: &str) -> Result<IpNet, ipnet::AddrParseError> {
     let address = text.parse::<IpAddr>();
     address.map(IpNet::from).or_else(|_| text.parse())
+}
+
+impl ReachOptions {
+    /// The rule for the guarded client.
+    pub(crate) fn reach(self) -> Reach {
+        match self.allow_private_network {
+            networks if !networks.is_empty() => Reach::PublicAnd(networks),
+            _ if self.allow_loopback_providers => Reach::PublicAndLoopback,
+            _ => Reach::Public,
+        }
+    }
 }
 
 /// Where the data is and what opens it.
@@ -159,11 +177,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let catalogue = options.providers.catalogue()?;
     let listener = listeners::on(options.listen, "--listen").await?;
     let (database, keks) = options.storage.open_populated().await?;
-    let reach = match options.allow_private_network {
-        networks if !networks.is_empty() => Reach::PublicAnd(networks),
-        _ if options.allow_loopback_providers => Reach::PublicAndLoopback,
-        _ => Reach::Public,
-    };
+    let reach = options.reach.reach();
     let journal = options.storage.journal();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let app = wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await?;

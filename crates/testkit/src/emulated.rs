@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use connectors::Catalogue;
 use emulator::{Client, Config, Emulator, Flavour, Running, Strategy, User};
 use engine::clock::Clock;
 use engine::entropy::Entropy;
@@ -146,6 +147,7 @@ impl Emulated {
 
 /// Starts it on a free port, with us as a client of every flavour.
 pub(crate) async fn start(
+    catalogue: &Catalogue,
     clock: &Arc<ManualClock>,
     entropy: &Arc<SeededEntropy>,
     callbacks: Vec<String>,
@@ -163,7 +165,7 @@ pub(crate) async fn start(
     let client = |flavour| {
         Client::confidential(flavour, CLIENT_ID, client_secret.clone(), callbacks.clone())
     };
-    config.providers = catalogue::emulated();
+    config.providers = catalogue::emulated(catalogue);
     let strategies = config.providers.iter().filter_map(|spec| Strategy::of(&spec.strategy));
     let catalogued = strategies.map(Flavour::Catalogued);
     config.clients = Flavour::ALL.into_iter().chain(catalogued).map(client).collect();

@@ -60,6 +60,7 @@ pub struct Builder {
     call_timeout: Duration,
     by_link: bool,
     edge: Edge,
+    providers: Vec<(String, String)>,
 }
 
 impl Default for Builder {
@@ -67,8 +68,9 @@ impl Default for Builder {
         // A short drain: tests end with connections that nobody closes.
         let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
         let (engine, seed) = (Engine::Sqlite, test_name());
-        let edge = Edge::default();
-        Self { engine, seed, limits, call_timeout: CALL_TIMEOUT, by_link: false, edge }
+        let (call_timeout, by_link) = (CALL_TIMEOUT, false);
+        let (edge, providers) = (Edge::default(), Vec::new());
+        Self { engine, seed, limits, call_timeout, by_link, edge, providers }
     }
 }
 
@@ -119,6 +121,13 @@ impl Builder {
         Self { edge: Edge { certificates, ..self.edge }, ..self }
     }
 
+    /// With one more file of a provider, as from `--providers-dir`. The emulator plays it too.
+    #[must_use]
+    pub fn provider(mut self, name: &str, text: &str) -> Self {
+        self.providers.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
     /// PostgreSQL, over a [`Link`].
     #[must_use]
     pub fn by_link(self) -> Self {
@@ -127,14 +136,15 @@ impl Builder {
 
     /// Starts it: provider, server, tenant.
     pub async fn start(self) -> TestServer {
-        let Self { engine, seed, limits, call_timeout, by_link, edge } = self;
+        let Self { engine, seed, limits, call_timeout, by_link, edge, providers } = self;
+        let catalogue = catalogue::with(&providers);
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(&seed));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let bases = base_urls(TENANT, port);
         let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
-        let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
+        let (emulator, provider) = emulated::start(&catalogue, &clock, &entropy, callbacks).await;
 
         let journal = tempfile::tempdir().unwrap();
         let place = Place::make(engine).await;
@@ -151,7 +161,7 @@ impl Builder {
             clock: Arc::<ManualClock>::clone(&clock),
             entropy: Arc::<SeededEntropy>::clone(&entropy),
             outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
-            catalogue: catalogue::of_emulator(&emulator.base_url),
+            catalogue: catalogue::of_emulator(&catalogue, &emulator.base_url),
             actions: Pool::new(actions_worker()),
             journal: Journal::open(journal.path(), &*entropy).unwrap(),
         })
@@ -288,14 +298,14 @@ impl TestServer {
     }
 
     async fn app_by(&self, journal: &Path, keks: Keks, clock: Arc<dyn Clock>) -> Arc<App> {
-        let World { app, place, entropy, emulator, .. } = &*self.world;
+        let World { app, place, entropy, .. } = &*self.world;
         let app = App::new(Parts {
             store: if self.link.is_some() { place.open().await } else { app.store.clone() },
             keks: keks.of(&self.seed),
             clock,
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
-            catalogue: catalogue::of_emulator(&emulator.base_url),
+            catalogue: app.catalogue.clone(),
             actions: Pool::new(actions_worker()),
             journal: Journal::open(journal, &**entropy).unwrap(),
         });

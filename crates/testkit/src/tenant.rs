@@ -43,6 +43,7 @@ impl Tenant {
             applications: Applications::default(),
             people: vec![person("ada"), person("grace")],
             provider: world.provider.clone(),
+            emulated: Vec::new(),
         };
         let signing = async { Ok(signing_material().await) };
         let seeded = seed::plant(&world.app, plan, signing, world.app.now()).await.unwrap();

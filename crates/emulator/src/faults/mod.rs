@@ -207,8 +207,9 @@ impl Faults {
         self.rules.len() < before
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.rules.clear();
+    /// Removes the rules that are about one flavour alone, or all.
+    pub(crate) fn clear(&mut self, flavour: Option<Flavour>) {
+        self.rules.retain(|installed| flavour.is_some() && installed.rule.flavour != flavour);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

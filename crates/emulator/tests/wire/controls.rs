@@ -91,6 +91,24 @@ async fn the_list_of_tokens_outlives_a_reset() {
 }
 
 #[tokio::test]
+async fn controls_that_are_not_open_are_served_by_the_owner_alone() {
+    let world = World::start_with(|config| config.open_controls = false).await;
+    assert_eq!(world.get("/_emulator/stats").await.status, 404);
+    assert_eq!(world.post_json("/_emulator/reset", json!({})).await.status, 404);
+    assert!(!world.get("/").await.body.contains("_emulator"));
+
+    let request = Request::get("/_emulator/stats").body(Body::empty()).unwrap();
+    let response = world.running.controls().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let advance = r#"{"advance_seconds":60}"#;
+    let request = Request::post("/_emulator/clock").header("content-type", "application/json");
+    let request = request.body(Body::from(advance)).unwrap();
+    assert_eq!(world.running.controls().oneshot(request).await.unwrap().status(), 200);
+    let tokens = world.connect("ada", CALENDAR_SCOPE).await;
+    assert_eq!(world.get_with("/userinfo", &tokens.text("access_token")).await.status, 200);
+}
+
+#[tokio::test]
 async fn shutting_down_frees_the_port() {
     let world = World::start().await;
     let address = world.running.address;

@@ -177,6 +177,15 @@ async fn rules_can_be_aimed_listed_and_removed() {
     let token = ada.text("access_token");
     assert_eq!(world.get_with("/calendar/events", &token).await.status, 500);
     let all = world.url("/_emulator/faults");
+    for flavour in ["oidc", "google"] {
+        let rule = json!({ "endpoint": "token", "flavour": flavour });
+        world.fault(rule).await;
+    }
+    let of_google = format!("{all}?flavour=google");
+    assert_eq!(world.send(world.http.delete(of_google)).await.status, 204);
+    let left = world.get("/_emulator/faults").await.json();
+    let left = left["faults"].as_array().unwrap().iter().map(|it| it["flavour"].clone());
+    assert_eq!(left.collect::<Vec<_>>(), [json!(null), json!("oidc")]);
     assert_eq!(world.send(world.http.delete(all)).await.status, 204);
     assert_eq!(world.get_with("/calendar/events", &token).await.status, 200);
 }

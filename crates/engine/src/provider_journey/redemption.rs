@@ -1,8 +1,10 @@
 //! From an authorization code to an account.
 
+use connectors::spec::Teller;
 use connectors::{
-    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, SettledScopes,
-    TokenReply, code_request, emails_request, read_account, read_token_reply, userinfo_request,
+    AccountReplies, Facts, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody,
+    SettledScopes, TokenReply, code_request, emails_request, read_account, read_facts,
+    read_token_reply, userinfo_request,
 };
 use model::ids::TenantId;
 use protocol::oauth::scope::ScopeSet;
@@ -24,15 +26,18 @@ pub(super) struct Redeemed {
     pub(super) scopes: ScopeSet,
     /// What was asked for and is not among them.
     pub(super) missing: ScopeSet,
+    /// What is kept of the account beside.
+    pub(super) facts: Facts,
 }
 
-/// Redeems a code and finds out whose account it is about.
+/// Redeems a code and finds out whose account it is about. `facts` came with the code.
 pub(super) async fn redeem(
     app: &App,
     tenant: &TenantId,
     provider: &Provider,
     luggage: Luggage,
     code: &AuthorizationCode,
+    mut facts: Facts,
     now: Timestamp,
 ) -> Result<Redeemed, ArrivalCause> {
     let Luggage { verifier, nonce, redirect_uri, scopes: asked } = luggage;
@@ -60,7 +65,9 @@ pub(super) async fn redeem(
         }
         None => account(app, provider, &reply, identity.as_ref()).await?,
     };
-    Ok(Redeemed { account, reply, scopes, missing })
+    facts.extend(read_facts(&provider.spec, Teller::Token, reply.extras.as_map()));
+    facts.extend(read_facts(&provider.spec, Teller::Account, &account.profile));
+    Ok(Redeemed { account, reply, scopes, missing, facts })
 }
 
 async fn account(

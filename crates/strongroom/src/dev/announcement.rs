@@ -1,14 +1,15 @@
 //! What `dev` tells: one line of JSON for tools, or a [`summary`] for people.
 
 use std::io::{self, Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::ids::ClientId;
+use model::ids::{ClientId, UserId};
 use model::resource_server::SystemApi;
 use protocol::secret::{Disclosed, kind};
 use serde::Serialize;
 
+use super::control::{ControlSecret, Door};
 use super::local_ca::CaFiles;
 use super::ports::Origins;
 use super::provider::Provider;
@@ -32,7 +33,19 @@ pub(super) struct Announcement {
     pub(super) users: Vec<Person>,
     pub(super) connections: Connections,
     pub(super) emulator: Emulator,
+    /// The connections that `--providers` made.
+    pub(super) providers: Vec<String>,
+    pub(super) control: Control,
     pub(super) demo: Option<String>,
+}
+
+/// How the running server is commanded.
+#[derive(Serialize)]
+pub(super) struct Control {
+    /// Where the file with all of this lies.
+    pub(super) folder: PathBuf,
+    pub(super) url: String,
+    pub(super) secret: Disclosed<ControlSecret>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +75,7 @@ pub(super) struct Confidential {
 
 #[derive(Serialize)]
 pub(super) struct Person {
+    pub(super) user_id: UserId,
     pub(super) email: String,
     pub(super) password: Disclosed<kind::Password>,
 }
@@ -84,6 +98,14 @@ pub(super) struct EmulatorUser {
     pub(super) password: Disclosed<kind::Password>,
 }
 
+impl Control {
+    /// The door of a folder.
+    pub(super) fn of(folder: &Path, door: &Door) -> Self {
+        let (folder, url, secret) = (folder.to_owned(), door.url.clone(), door.secret.clone());
+        Self { folder, url, secret }
+    }
+}
+
 impl Announcement {
     /// What stands where.
     pub(super) fn new(
@@ -91,6 +113,7 @@ impl Announcement {
         ca: Option<CaFiles>,
         seeded: Seeded,
         provider: &Provider,
+        control: Control,
     ) -> Self {
         let Seeded { tenant: _, management, spa, web, api, people } = seeded;
         let announced = origins.announced();
@@ -112,7 +135,11 @@ impl Announcement {
             resource_server: RESOURCE_SERVER,
             users: people
                 .into_iter()
-                .map(|person| Person { email: person.email, password: person.password.disclose() })
+                .map(|person| Person {
+                    user_id: person.user_id,
+                    email: person.email,
+                    password: person.password.disclose(),
+                })
                 .collect(),
             connections: Connections {
                 database: DATABASE_CONNECTION,
@@ -122,6 +149,13 @@ impl Announcement {
                 issuer: provider.access.issuer.clone(),
                 users: emulator_users.collect(),
             },
+            providers: provider
+                .flavours
+                .keys()
+                .filter(|name| *name != CALENDAR_CONNECTION)
+                .cloned()
+                .collect(),
+            control,
             demo: origins.demo.as_ref().map(|demo| demo.issuer().to_owned()),
         }
     }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
+use super::{clock, fault};
 use crate::providers::ProviderOptions;
 use crate::storage::DatabaseLocation;
 
@@ -13,8 +14,11 @@ const PORT_BESIDE: u16 = 4003;
 
 /// What `dev` takes.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<DevCommand>,
     /// The server's port; with --https, the port of https
     #[arg(long, default_value_t = PORT)]
     pub(crate) port: u16,
@@ -48,11 +52,23 @@ pub(crate) struct Options {
     /// More users, and more places of applications, in TOML
     #[arg(long, value_name = "FILE")]
     pub(crate) seed: Option<PathBuf>,
+    /// Emulate these providers too, such as google,github,slack; each gets a connection
+    #[arg(long = "providers", value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) emulated: Vec<String>,
     #[command(flatten)]
     pub(crate) providers: ProviderOptions,
     /// Print one line of JSON, and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What can be done with a server that runs.
+#[derive(Subcommand)]
+pub(crate) enum DevCommand {
+    /// Let an emulated provider of the running server misbehave
+    Fault(fault::Options),
+    /// Show the clock of the running server and its providers, or set it forward
+    Clock(clock::Options),
 }
 
 impl Options {
@@ -95,5 +111,6 @@ mod tests {
         check("--http-port 8080", None);
         check("--ephemeral --data x", None);
         check("--ephemeral --database postgres://x", None);
+        check("--port 5000 clock", None);
     }
 }

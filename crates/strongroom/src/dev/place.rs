@@ -10,13 +10,15 @@ use tempfile::TempDir;
 use super::Options;
 use crate::storage::{DatabaseLocation, KekLocation};
 
-const DEFAULT_FOLDER: &str = ".strongroom";
+/// The folder where none is named.
+pub(super) const DEFAULT_FOLDER: &str = ".strongroom";
 
 /// A folder that nobody else may read:
 ///
 /// - `strongroom.db`: the database, unless it is PostgreSQL;
 /// - `kek`: the key-encryption key, without which the database is worth nothing;
 /// - `ca/`: the local CA, a folder for each host;
+/// - `control.json`: while it runs, how a second terminal commands it ([`super::control`]);
 /// - `.gitignore`: keeps all of it out of repositories.
 pub(crate) struct Place {
     folder: Folder,

@@ -8,10 +8,11 @@ use super::Options;
 use crate::failure::Failure;
 use crate::listeners;
 
-/// What the server and the demo listen on. The emulator takes its port itself.
+/// What everything listens on.
 pub(super) struct Ports {
     pub(super) plain: TcpListener,
     pub(super) secure: Option<TcpListener>,
+    pub(super) emulator: TcpListener,
     pub(super) demo: Option<TcpListener>,
 }
 
@@ -21,6 +22,7 @@ pub(super) struct Origins {
     pub(super) plain: BaseUrl,
     /// The server, over TLS.
     pub(super) secure: Option<BaseUrl>,
+    pub(super) emulator: BaseUrl,
     pub(super) demo: Option<BaseUrl>,
 }
 
@@ -35,6 +37,9 @@ impl Ports {
         } else {
             (None, None)
         };
+        let (emulator, emulator_port) =
+            listeners::on_loopback(options.emulator_port, "--emulator-port").await?;
+        let emulator_base = origin(&format!("http://localhost:{emulator_port}"))?;
         let (demo, demo_base) = if options.no_demo {
             (None, None)
         } else {
@@ -42,8 +47,13 @@ impl Ports {
             (Some(listener), Some(origin(&format!("http://localhost:{port}"))?))
         };
         let plain_base = origin(&format!("http://localhost:{plain_port}"))?;
-        let origins = Origins { plain: plain_base, secure: secure_base, demo: demo_base };
-        Ok((Self { plain, secure, demo }, origins))
+        let origins = Origins {
+            plain: plain_base,
+            secure: secure_base,
+            emulator: emulator_base,
+            demo: demo_base,
+        };
+        Ok((Self { plain, secure, emulator, demo }, origins))
     }
 }
 

@@ -1,16 +1,19 @@
-//! The emulated provider, and who we are there.
+//! The emulated providers, and who we are there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use emulator::{Client, Config, Emulator, Flavour, Running, StartError, User};
-use engine::app::App;
+use connectors::Spec;
+use emulator::{Client, Config, Emulator, Flavour, Running, User};
+use engine::clock::Clock;
+use engine::entropy::Entropy;
 use protocol::jose::jws::{SigningError, SigningKey};
 use protocol::secret::{ClientSecret, Password};
+use tokio::net::TcpListener;
 use url::Url;
 
 use crate::failure::Failure;
-use crate::listeners::{ListenError, loopback};
-use crate::seed::ProviderAccess;
+use crate::seed::{CALENDAR_CONNECTION, ProviderAccess};
 
 const CLIENT_ID: &str = "strongroom";
 const EVENTS_PATH: &str = "/calendar/events";
@@ -24,6 +27,8 @@ const USERS: [(&str, &str, &str, &str); 2] = [
 /// The emulator, listening.
 pub(super) struct Provider {
     running: Running,
+    /// What it calls the provider behind each connection.
+    pub(super) flavours: BTreeMap<String, Flavour>,
     /// Our registration.
     pub(super) access: ProviderAccess,
     /// Who can sign in.
@@ -42,27 +47,29 @@ pub(super) fn generate_key() -> Result<Arc<SigningKey>, SigningError> {
 }
 
 impl Provider {
-    /// Starts it, with us as its client. Secrets and passwords are new each time: nothing of the
-    /// emulator outlives it.
+    /// Starts it, with us as a client of the calendar's provider and of those whose files are given.
+    /// Secrets and passwords are new each time: nothing of the emulator outlives it.
     pub(super) async fn start(
-        app: &App,
-        port: u16,
+        listener: TcpListener,
+        specs: &[Arc<Spec>],
         callbacks: Vec<String>,
         key: impl Future<Output = Result<Arc<SigningKey>, SigningError>>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Failure> {
-        let client_secret: ClientSecret = app.entropy.secret("");
+        let client_secret: ClientSecret = entropy.secret("");
         let users: Vec<_> = USERS
             .map(|(username, ..)| ProviderUser {
                 username,
-                password: super::fresh_password(&*app.entropy),
+                password: super::fresh_password(&*entropy),
             })
             .into();
-        let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
         let mut config = Config::new(
             Arc::new(move || clock.now()),
             Arc::new(move |buffer| entropy.fill(buffer)),
         );
-        config.listen = loopback(port);
+        // The one way to command it is by the secret of `control`.
+        config.open_controls = false;
         config.signing_key = Some(key.await.map_err(|error| Failure::Emulator(error.into()))?);
         config.users = USERS
             .iter()
@@ -76,20 +83,27 @@ impl Provider {
                 name: (*name).to_owned(),
             })
             .collect();
-        let secret = client_secret.clone();
-        config.clients = vec![Client {
+        let by_connection = specs.iter().filter_map(|spec| {
+            Some((spec.strategy.clone(), Flavour::of_strategy(&spec.strategy)?))
+        });
+        let calendar = (CALENDAR_CONNECTION.to_owned(), Flavour::Oidc);
+        let flavours: BTreeMap<String, Flavour> =
+            std::iter::once(calendar).chain(by_connection).collect();
+        let client = |flavour: &Flavour| Client {
             name: "Strongroom".to_owned(),
-            ..Client::confidential(Flavour::Oidc, CLIENT_ID, secret, callbacks)
-        }];
-        let running = Emulator::start(config).await.map_err(|error| match error {
-            StartError::Bind { address, source } => {
-                ListenError::new(address, "--emulator-port", source).into()
-            }
-            other => Failure::Emulator(other),
-        })?;
+            ..Client::confidential(*flavour, CLIENT_ID, client_secret.clone(), callbacks.clone())
+        };
+        config.clients = flavours.values().map(client).collect();
+        config.providers = specs.to_vec();
+        let running = Emulator::start_on(listener, config).map_err(Failure::Emulator)?;
         let issuer = running.issuer.clone();
         let access = ProviderAccess { issuer, client_id: CLIENT_ID.to_owned(), client_secret };
-        Ok(Self { running, access, users })
+        Ok(Self { running, flavours, access, users })
+    }
+
+    /// Its controls.
+    pub(super) fn controls(&self) -> axum::Router {
+        self.running.controls()
     }
 
     /// The calendar's events.

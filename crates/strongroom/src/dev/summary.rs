@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::announcement::{Announcement, Confidential};
+use super::place::DEFAULT_FOLDER;
 use crate::logging::no_color;
 
 /// The whole text.
@@ -64,6 +65,10 @@ fn write(
         writeln!(out, "            {local_issuer}")?;
     }
     writeln!(out, "  Provider  {} {}", emulator.issuer, paint.dim("(emulated)"))?;
+    if !announcement.providers.is_empty() {
+        let providers = announcement.providers.join(", ");
+        writeln!(out, "            connections to emulated providers: calendar, {providers}")?;
+    }
 
     writeln!(out, "\n{}", paint.bold("People"))?;
     for user in users {
@@ -135,5 +140,14 @@ fn next_steps(out: &mut String, announcement: &Announcement, paint: Paint) -> fm
             "  auth0 login --domain {domain} --client-id {client_id} --client-secret {secret}"
         )?;
     }
+    let folder = &announcement.control.folder;
+    let data = if folder == Path::new(DEFAULT_FOLDER) {
+        String::new()
+    } else {
+        format!(" --data {}", folder.display())
+    };
+    writeln!(out, "  In another terminal:")?;
+    writeln!(out, "    strongroom dev clock +2h{data}")?;
+    writeln!(out, "    strongroom dev fault calendar refresh invalid_grant{data}")?;
     writeln!(out, "  {}", paint.dim("Ctrl-C stops it."))
 }

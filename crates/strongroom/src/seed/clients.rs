@@ -121,8 +121,8 @@ impl<'a, 'p> Garden<'a, 'p> {
 
     async fn confidential(&mut self, role: Role) -> Result<Credentials, SeedError> {
         let (client_id, client_secret) = self.find_or_insert(role, true).await?;
-        let client_secret =
-            client_secret.ok_or(SeedError::Occupied("a client without a secret"))?;
+        let client_secret = client_secret
+            .ok_or_else(|| SeedError::Occupied("a client without a secret".to_owned()))?;
         Ok(Credentials { client_id, client_secret })
     }
 

@@ -208,6 +208,7 @@ async fn plant(
         applications: Applications::default(),
         people: Vec::new(),
         provider: provider.access.clone(),
+        emulated: Vec::new(),
     };
     let seeded = seed::plant(&app, plan, SigningMaterial::generate(), app.now()).await?;
     keep_login_tokens(&app, &seeded).await?;

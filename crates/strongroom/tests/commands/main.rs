@@ -5,10 +5,14 @@
 mod actions;
 mod aws_kms;
 mod dev;
+mod dev_commands;
+mod explain;
 mod hardening;
 mod keys;
+mod person;
 mod pkcs11;
 mod process;
+mod providers;
 mod refusals;
 mod selftest;
 mod serve;

@@ -6,6 +6,7 @@
 mod attacks;
 mod checks;
 mod connect;
+mod connection_check;
 mod forge;
 mod frames;
 mod login;
