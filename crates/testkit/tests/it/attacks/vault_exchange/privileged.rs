@@ -1,133 +1,25 @@
 //! A83: privileged clients have tokens of people who gave them none, and so are held to more.
 
+mod table;
+mod worker;
+
 use std::time::Duration;
 
 use model::log_event::LogEventKind;
 use protocol::oauth::exchange::RequestedTokenType::{self, TokenVaultAccessToken};
 use serde_json::{Value, json};
-use testkit::{Answer, Call, ClientKey, Connect, Emulated, Engine, Exchange, Login, TestServer};
+use testkit::{ClientKey, Emulated, Engine, Exchange, Login, TestServer};
 
-use crate::scene::{
-    INVALID_SUBJECT, NOT_CONNECTED, Refusal, Scene, USER_BLOCKED, add_connection, another_client,
-    edit, owner_of, refuses,
-};
+use self::worker::{Privileged, TYP};
+use crate::scene::{INVALID_SUBJECT, NOT_CONNECTED, Refusal, Scene, USER_BLOCKED, edit, owner_of};
 use crate::steps::edit_ada;
 use crate::support::housekeep;
-
-const TYP: &str = "token-vault-req+jwt";
 
 const ADDRESS: Refusal = denied("The client may not ask from this address.");
 const CONNECTION: Refusal = denied("The client may not have tokens of this connection.");
 
 const fn denied(description: &'static str) -> Refusal {
     Refusal { status: 403, error: "access_denied", description }
-}
-
-/// Ada with her calendar connected, and a worker that may have its tokens.
-struct Privileged {
-    scene: Scene,
-    client_id: String,
-    key: ClientKey,
-    ada: String,
-}
-
-impl Privileged {
-    async fn new() -> Self {
-        Self::of(Scene::web().await).await
-    }
-
-    async fn of(scene: Scene) -> Self {
-        let key = ClientKey::generate("worker-key-1");
-        let server = &scene.server;
-        let client = another_client(
-            server,
-            json!({
-                "app_type": "non_interactive",
-                "grant_types": ["urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"],
-                "token_vault_privileged_access": { "credentials": [key.credential()] },
-                "client_authentication_methods": {
-                    "private_key_jwt": { "credentials": [with_kid(&key, "worker-key-2")] },
-                },
-            }),
-        )
-        .await;
-        let client_id = client.client_id.to_string();
-        let ada = scene.server.claims_of(&scene.ada.mine.access_token)["sub"].clone();
-        let ada = ada.as_str().unwrap().to_owned();
-        let this = Self { scene, client_id, key, ada };
-        this.enable("calendar").await;
-        this
-    }
-
-    /// Enables a connection for the worker.
-    async fn enable(&self, name: &str) {
-        let server = &self.scene.server;
-        let token = server.management_token().await;
-        let path = format!("connections?name={name}");
-        let found = server.management(reqwest::Method::GET, &path, &token).send().await;
-        let id = found.expect(200).json()[0]["id"].as_str().unwrap().to_owned();
-        let path = format!("connections/{id}/clients");
-        let change = json!([{ "client_id": self.client_id, "status": true }]);
-        let call = server.management(reqwest::Method::PATCH, &path, &token).json(&change);
-        call.send().await.expect(204);
-    }
-
-    /// Connects Ada's account at another provider, which the worker may have as well.
-    async fn connect(&self, strategy: &str, options: Value) -> Exchange {
-        add_connection(&self.scene.server, strategy, strategy, options).await;
-        let connection = strategy.to_owned();
-        let connect = Connect { connection: connection.clone(), scopes: None, persona: None };
-        self.scene.ada.connect(&connect).await;
-        self.enable(strategy).await;
-        Exchange { connection, ..Exchange::calendar() }
-    }
-
-    /// Changes the worker's privileges.
-    async fn privileges(&self, change: impl FnOnce(&mut Value)) {
-        edit(&self.scene.server, &self.client_id.as_str().into(), |client| {
-            let access = client.token_vault_privileged_access.as_ref();
-            let mut access = serde_json::to_value(access).unwrap();
-            change(&mut access);
-            client.token_vault_privileged_access = serde_json::from_value(access).unwrap();
-        })
-        .await;
-    }
-
-    fn claims(&self, claim: &str, value: Value) -> Value {
-        self.scene.server.vault_request_claims(&self.client_id, &self.ada, (claim, value))
-    }
-
-    fn request(&self) -> String {
-        self.key.sign(TYP, &self.claims("", Value::Null))
-    }
-
-    fn presenting(&self, subject: &str, kind: RequestedTokenType, exchange: &Exchange) -> Call {
-        let authentication = self.key.renamed("worker-key-2");
-        let (id, server) = (&self.client_id, &self.scene.server);
-        server.exchanging_for(id, &authentication, subject, (kind, exchange))
-    }
-
-    fn asking(&self, subject: &str) -> Call {
-        self.presenting(subject, TokenVaultAccessToken, &Exchange::calendar())
-    }
-
-    async fn refuses(&self, expected: Refusal, cause: &str, call: Call) {
-        refuses(&self.scene.server, expected, cause, call.send()).await;
-    }
-
-    async fn is_served(&self) -> Answer {
-        let answer = self.asking(&self.request()).send().await.expect(200);
-        let token = answer.member("access_token");
-        let owner = owner_of(&self.scene.server, &token).await;
-        assert_eq!(owner, Emulated::subject_of("ada"));
-        answer
-    }
-}
-
-fn with_kid(key: &ClientKey, kid: &str) -> Value {
-    let mut credential = key.credential();
-    credential["kid"] = json!(kid);
-    credential
 }
 
 #[tokio::test]
