@@ -1,5 +1,7 @@
 //! Puts what a provider gave into the vault, and takes it out again.
 
+use std::time::Duration;
+
 use connectors::{Expiry, ProviderAccount, Spec, TokenReply};
 use model::account_event::AccountEventKind;
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
@@ -283,7 +285,7 @@ fn updated(
 }
 
 fn expiry(app: &App, connection: &Connection, given: &GivenAccount) -> AccessExpiry {
-    let told = given.expires_in.map(std::time::Duration::from_secs);
+    let told = given.expires_in.map(Duration::from_secs);
     match app.catalogue.get(connection.strategy.as_str()) {
         Some(spec) => access_expiry(told, given.ends, lifetimes(spec), given.issued_at),
         // Only a strategy of the catalogue leads to a provider; without one nothing is assumed.
@@ -300,12 +302,37 @@ pub(crate) fn refreshed(
     reply: &TokenReply,
     now: Timestamp,
 ) -> ConnectedAccount {
-    let given = Given::of(reply, now);
-    let told = given.expires_in.map(std::time::Duration::from_secs);
     ConnectedAccount {
-        access_expiry: access_expiry(told, given.ends, lifetimes(spec), now),
+        access_expiry: expiry_of(spec, reply, now),
         scopes: reply.scopes.clone().unwrap_or_else(|| account.scopes.clone()),
         issued_at: now,
+        ..spent(account, reply, now)
+    }
+}
+
+/// When the access token of a reply ends.
+fn expiry_of(spec: &Spec, reply: &TokenReply, now: Timestamp) -> AccessExpiry {
+    let given = Given::of(reply, now);
+    let told = given.expires_in.map(Duration::from_secs);
+    access_expiry(told, given.ends, lifetimes(spec), now)
+}
+
+/// For how long the access token of a reply can be used, as told to the caller.
+pub(crate) fn lasts(spec: &Spec, reply: &TokenReply, now: Timestamp) -> Duration {
+    match expiry_of(spec, reply, now).instant() {
+        Some(end) => end.since(now),
+        None => lifetimes(spec).assumed,
+    }
+}
+
+/// The account after a refresh whose access token is not kept.
+pub(crate) fn spent(
+    account: &ConnectedAccount,
+    reply: &TokenReply,
+    now: Timestamp,
+) -> ConnectedAccount {
+    let given = Given::of(reply, now);
+    ConnectedAccount {
         refresh_expires_at: given.refresh_expires_at.or(account.refresh_expires_at),
         has_refresh_token: account.has_refresh_token || reply.refresh_token.is_some(),
         health: Health::Active,

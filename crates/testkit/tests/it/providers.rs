@@ -21,7 +21,8 @@ What the catalogue knows, and what became of it at an emulated provider that the
 This table is written by the test `providers`, which connects two accounts of each, lets a token end,
 and has the grant revoked. What nobody could look up stands in the file as `unchecked`.
 
-- *Renewal*: what a refresh does to the refresh token.
+- *Renewal*: what a refresh does to the refresh token, and whether it *narrows*: gives access tokens with
+  fewer scopes when it is asked for them.
 - *Lives*: seconds that a token has in an answer to the application, fresh from the provider.
 - *Refused*: the reason that `health` tells once the provider has ended the grant.
 - *Revocation*: how a grant is ended there.
@@ -49,11 +50,12 @@ async fn every_provider_is_connected_renewed_and_refused() {
             Rotation::Always => "replaces it",
             Rotation::May => "may replace it",
         };
+        let narrows = if spec.refresh.narrows { ", narrows" } else { "" };
         let Spec { strategy, name, unchecked, .. } = &**spec;
         let unchecked = unchecked.join(", ");
         writeln!(
             table,
-            "| `{strategy}` | {name} | {pkce} | {renewal} | {lives} | {refused} | {revocation} | \
+            "| `{strategy}` | {name} | {pkce} | {renewal}{narrows} | {lives} | {refused} | {revocation} | \
              {unchecked} |",
         )
         .unwrap();
