@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::spec::{Source, Spec};
+use crate::spec::{Rotation, Source, Spec};
 use crate::template;
 
 /// Name and text of every file of the folder `catalogue`, listed by `build.rs`.
@@ -111,6 +111,8 @@ enum Problem {
     Pattern { name: String, source: regex_lite::Error },
     #[error("the variable {0:?} is told, and has no option or is a fact too")]
     Told(String),
+    #[error("refresh.narrows contradicts what else is said of refreshing")]
+    Narrows,
     #[error("userinfo.body is not JSON")]
     Body(#[source] serde_json::Error),
 }
@@ -148,6 +150,11 @@ fn check(name: &str, spec: &Spec) -> Result<(), Problem> {
     }
     if let Some(body) = &spec.userinfo.body {
         serde_json::from_str::<serde_json::Value>(body).map_err(Problem::Body)?;
+    }
+    // The broader access token goes on being used beside the narrower one.
+    let refresh = &spec.refresh;
+    if refresh.narrows && (refresh.ends_access_token || refresh.rotates == Rotation::None) {
+        return Err(Problem::Narrows);
     }
     if !is_date(&spec.verified_on) {
         return Err(Problem::Date);

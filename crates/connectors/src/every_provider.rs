@@ -202,7 +202,7 @@ fn refresh(case: &mut Case) {
         return;
     }
     let token = ProviderRefreshToken::new("refresh-1");
-    let text = printed(&refresh_request(&case.provider, &token, MOMENT).unwrap());
+    let text = printed(&refresh_request(&case.provider, &token, None, MOMENT).unwrap());
     assert!(text.contains("refresh-1"), "{text}");
     case.note("A refresh", &text);
     let reply = case.read("refresh.json").unwrap_or_else(|fault| {

@@ -1,5 +1,6 @@
 //! The requests that redeem, renew and use a grant.
 
+use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{
     AuthorizationCode, CodeVerifier, ProviderAccessToken, ProviderRefreshToken,
 };
@@ -34,16 +35,21 @@ pub fn code_request(
     client_post(provider, &provider.endpoints.token, form, auth, spec.body, moment)
 }
 
-/// Renews an access token (RFC 6749 §6). No `scope` is sent: everything that
-/// was granted stays granted.
+/// Renews an access token (RFC 6749 §6). Without `fewer` scopes to ask for no
+/// `scope` is sent: everything that was granted stays granted.
 pub fn refresh_request(
     provider: &Provider,
     refresh_token: &ProviderRefreshToken,
+    fewer: Option<&ScopeSet>,
     moment: Moment<'_>,
 ) -> Result<ProviderRequest, RequestError> {
     let form = Form::new()
         .field("grant_type", "refresh_token")
         .field("refresh_token", refresh_token.expose());
+    let form = match fewer {
+        Some(scopes) => form.field("scope", &scopes.to_string()),
+        None => form,
+    };
     let (spec, auth) = (&provider.spec.token, provider.client_auth);
     let form = form.fields(&spec.refresh_parameters);
     let endpoint = provider.endpoints.refresh.as_ref().unwrap_or(&provider.endpoints.token);
@@ -142,7 +148,7 @@ mod tests {
     fn a_refresh_asks_for_what_was_granted() {
         let token = ProviderRefreshToken::new("1//0g+x");
         let google = provider("google-oauth2", &json!({}));
-        let request = refresh_request(&google, &token, MOMENT).unwrap();
+        let request = refresh_request(&google, &token, None, MOMENT).unwrap();
         assert_eq!(
             printed(&request),
             format!(
@@ -150,6 +156,9 @@ mod tests {
                  &refresh_token=1%2F%2F0g%2Bx&client_id=client-1&client_secret=s3cr3t"
             )
         );
+        let fewer = ScopeSet::parse("a:b c").unwrap();
+        let request = refresh_request(&google, &token, Some(&fewer)).unwrap();
+        assert!(printed(&request).contains("&scope=a%3Ab+c&"), "{}", printed(&request));
     }
 
     #[test]

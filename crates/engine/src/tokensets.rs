@@ -368,15 +368,40 @@ pub(crate) fn refreshed(
     reply: &TokenReply,
     now: Timestamp,
 ) -> ConnectedAccount {
-    let given = Given::of(reply, now);
-    let told = given.expires_in.map(Duration::from_secs);
     let mut facts = account.facts.clone();
     facts.extend(read_facts(spec, Teller::Token, reply.extras.as_map()));
     ConnectedAccount {
-        access_expiry: access_expiry(told, given.ends, lifetimes(spec), now),
+        access_expiry: expiry_of(spec, reply, now),
         facts,
         scopes: reply.scopes.clone().unwrap_or_else(|| account.scopes.clone()),
         issued_at: now,
+        ..spent(account, reply, now)
+    }
+}
+
+/// When the access token of a reply ends.
+fn expiry_of(spec: &Spec, reply: &TokenReply, now: Timestamp) -> AccessExpiry {
+    let given = Given::of(reply, now);
+    let told = given.expires_in.map(Duration::from_secs);
+    access_expiry(told, given.ends, lifetimes(spec), now)
+}
+
+/// For how long the access token of a reply can be used, as told to the caller.
+pub(crate) fn lasts(spec: &Spec, reply: &TokenReply, now: Timestamp) -> Duration {
+    match expiry_of(spec, reply, now).instant() {
+        Some(end) => end.since(now),
+        None => lifetimes(spec).assumed,
+    }
+}
+
+/// The account after a refresh whose access token is not kept.
+pub(crate) fn spent(
+    account: &ConnectedAccount,
+    reply: &TokenReply,
+    now: Timestamp,
+) -> ConnectedAccount {
+    let given = Given::of(reply, now);
+    ConnectedAccount {
         refresh_expires_at: given.refresh_expires_at.or(account.refresh_expires_at),
         has_refresh_token: account.has_refresh_token || reply.refresh_token.is_some(),
         health: Health::Active,

@@ -3,10 +3,12 @@
 //! 1. `permit::authorize_exchange` decides, for every kind of subject token, whether this client may act
 //!    for this person on this connection, and on which account.
 //! 2. [`vault::refresh::next_step`] says what to do with the tokenset.
-//! 3. [`crate::vault_refresh`] renews it where that is the step.
+//! 3. [`crate::vault_refresh`] renews it where that is the step, or has a token with fewer scopes made
+//!    where the client may not have the stored one (`narrowed`).
 //! 4. The event is committed, then the answer leaves.
 
 mod explain;
+mod narrowed;
 mod permit;
 mod policy;
 mod privileged;
@@ -26,7 +28,7 @@ use protocol::secret::{ProviderAccessToken, ProviderRefreshToken};
 use protocol::time::Timestamp;
 use serde_json::{Map, Value, json};
 use store::{StoreError, connected_accounts};
-use vault::refresh::{Refusal, Step, may_last, next_step};
+use vault::refresh::{Refusal, Step, may_last, next_step, refusal};
 use vault::tokenset::Tokens;
 
 use crate::access::AccessError;
@@ -165,6 +167,8 @@ impl From<KeyError> for ExchangeError {
 struct Granted {
     token: ProviderToken,
     expires_in: Option<Duration>,
+    /// The token's own.
+    scopes: ScopeSet,
     account: ConnectedAccount,
     connection: Connection,
 }
@@ -188,18 +192,18 @@ pub async fn exchange(
     match attempt(app, context, client, request, proof, &mut trail, now).await {
         Ok(granted) => {
             record(app, context, client, request, &granted, trail, now).await?;
-            let Granted { token, expires_in, account, connection: _ } = granted;
+            let Granted { token, expires_in, scopes, .. } = granted;
             let (issued, expires_in) =
                 (request.requested_token_type, expires_in.map(|left| left.as_secs()));
             Ok(match token {
                 ProviderToken::Access(token) => VaultExchangeResponse::new(
                     token,
                     expires_in.unwrap_or_default(),
-                    account.scopes,
+                    scopes,
                     issued,
                 ),
                 ProviderToken::Refresh(token) => {
-                    VaultExchangeResponse::of_refresh_token(&token, expires_in, account.scopes)
+                    VaultExchangeResponse::of_refresh_token(&token, expires_in, scopes)
                 }
             })
         }
@@ -239,6 +243,9 @@ async fn attempt(
     now: Timestamp,
 ) -> Result<Granted, ExchangeError> {
     let mut permit = authorize_exchange(app, context, client, request, proof, trail, now).await?;
+    if let Some(narrower) = permit.narrower.take() {
+        return narrowed::get(app, context, permit, narrower, request, now).await;
+    }
     if request.requested_token_type == RequestedTokenType::TokenVaultRefreshToken {
         return hand_over(app, context, permit, now).await;
     }
@@ -285,7 +292,8 @@ async fn attempt(
     let tokens = open(app, context, &permit, now).await?;
     let ExchangePermit { connection, stored, .. } = permit;
     let (token, account) = (ProviderToken::Access(tokens.access_token), stored.account);
-    Ok(Granted { token, expires_in: Some(expires_in), account, connection })
+    let scopes = account.scopes.clone();
+    Ok(Granted { token, expires_in: Some(expires_in), scopes, account, connection })
 }
 
 /// The refresh token itself, for a privileged client.
@@ -306,7 +314,8 @@ async fn hand_over(
     let ExchangePermit { connection, stored, .. } = permit;
     let account = stored.account;
     let expires_in = account.refresh_expires_at.map(|ends| ends.since(now));
-    Ok(Granted { token, expires_in, account, connection })
+    let scopes = account.scopes.clone();
+    Ok(Granted { token, expires_in, scopes, account, connection })
 }
 
 async fn open(
@@ -327,6 +336,10 @@ fn step(
     now: Timestamp,
 ) -> Step {
     match catalogue.get(permit.connection.strategy.as_str()) {
+        Some(_) if permit.narrower.is_some() => match refusal(&permit.stored.account, now) {
+            Some(refusal) => Step::Refuse(refusal),
+            None => Step::Refresh { fallback: None },
+        },
         Some(spec) => {
             next_step(&permit.stored.account, tokensets::lifetimes(spec).lasting(min_ttl), now)
         }
@@ -346,15 +359,30 @@ async fn renew(
     now: Timestamp,
 ) -> Result<Option<Duration>, ExchangeError> {
     let outcome = vault_refresh::refresh(app, context, &permit.stored.account, min_ttl, now).await;
-    let failed = match outcome {
-        RefreshOutcome::Settled => {
-            let id = &permit.stored.account.id;
-            let mut read = app.store.read().await?;
-            permit.stored = connected_accounts::find(&mut read, context.tenant_id(), id)
-                .await?
-                .ok_or(ExchangeError::NotConnected)?;
-            return Ok(None);
-        }
+    let Some(failed) = failure(app, context, permit, outcome, now).await? else {
+        let id = &permit.stored.account.id;
+        let mut read = app.store.read().await?;
+        permit.stored = connected_accounts::find(&mut read, context.tenant_id(), id)
+            .await?
+            .ok_or(ExchangeError::NotConnected)?;
+        return Ok(None);
+    };
+    match fallback {
+        Some(_) => Ok(fallback),
+        None => Err(failed),
+    }
+}
+
+/// What the caller is told if the provider did not give what it was asked for.
+async fn failure(
+    app: &App,
+    context: &Context,
+    permit: &ExchangePermit,
+    outcome: RefreshOutcome,
+    now: Timestamp,
+) -> Result<Option<ExchangeError>, KeyError> {
+    Ok(Some(match outcome {
+        RefreshOutcome::Settled => return Ok(None),
         RefreshOutcome::Refused(code) => {
             let reconnect_uri = reconnect_uri(app, context, permit, now).await?;
             ExchangeError::ProviderRefused { code, reconnect_uri }
@@ -364,11 +392,7 @@ async fn renew(
             ExchangeError::ProviderUnreachable { code, retry_after }
         }
         RefreshOutcome::Broken(error) => ExchangeError::NotRenewed(error),
-    };
-    match fallback {
-        Some(_) => Ok(fallback),
-        None => Err(failed),
-    }
+    }))
 }
 
 async fn reconnect_uri(
@@ -400,7 +424,7 @@ async fn record(
     let expires_at = granted.expires_in.map(|left| now.saturating_add(left).to_rfc3339());
     for (name, value) in [
         ("issued_token_type", json!(request.requested_token_type.as_str())),
-        ("scope", json!(account.scopes)),
+        ("scope", json!(granted.scopes)),
         ("expires_at", json!(expires_at)),
         ("connected_account", json!({ "id": account.id })),
         ("token_thumbprint", json!(thumbprint(&granted.token))),

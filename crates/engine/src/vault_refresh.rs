@@ -8,18 +8,22 @@
 //!    The lease is committed before anything is sent: that is the intent, and it shows that the
 //!    database can be written.
 //! 4. The holder of the lease asks the provider and writes what comes of it (`attempt`).
+//!
+//! A token with fewer scopes than the stored one goes the same way, but for one caller: nobody shares
+//! it, and of what the provider gave only the refresh token is written.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{FaultCode, Provider};
+use connectors::{FaultCode, Provider, TokenReply};
 use futures_util::FutureExt;
 use model::connected_account::{ConnectedAccount, Setback};
 use model::ids::{TenantId, TokensetId};
+use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use store::connected_accounts::{self, StoredAccount};
 use store::{connections, refresh_leases};
-use vault::refresh::{Step, next_step};
+use vault::refresh::{Step, next_step, refusal};
 
 use crate::app::App;
 use crate::circuits::Slot;
@@ -63,6 +67,26 @@ impl RefreshOutcome {
     }
 }
 
+/// What the provider is asked for.
+#[derive(Clone, Debug)]
+enum Goal {
+    /// The successor of the stored token, for everybody.
+    Successor {
+        /// How long it is wanted to last.
+        min_ttl: Option<Duration>,
+    },
+    /// A token with these scopes, for one caller; the stored one stays.
+    Narrower(ScopeSet),
+}
+
+/// How it ended.
+enum Ending {
+    /// The provider gave this, and what is to be kept of it is written.
+    Given(Box<TokenReply>),
+    /// Nothing was given to us.
+    Over(RefreshOutcome),
+}
+
 /// Renews the tokenset of an account, or waits for the renewal that is under way.
 pub(crate) async fn refresh(
     app: &Arc<App>,
@@ -72,17 +96,34 @@ pub(crate) async fn refresh(
     now: Timestamp,
 ) -> RefreshOutcome {
     let key = (context.tenant_id().clone(), account.tokenset_id.clone());
-    let flight = app.flights.join(key.clone(), || {
-        let task = fly(Arc::clone(app), context.clone(), account.clone(), min_ttl, now);
-        let landing = Landing { app: Arc::clone(app), key };
-        let task = app.detach(async move {
-            let outcome = task.await;
-            drop(landing);
-            outcome
-        });
-        task.map(|ended| ended.unwrap_or_else(|_| RefreshOutcome::passing("interrupted"))).boxed()
-    });
-    flight.await
+    let start = || {
+        let landing = Landing { app: Arc::clone(app), key: key.clone() };
+        fly(landing, context.clone(), account.clone(), Goal::Successor { min_ttl }, now)
+            .map(|ending| match ending {
+                Ending::Given(_) => RefreshOutcome::Settled,
+                Ending::Over(outcome) => outcome,
+            })
+            .boxed()
+    };
+    app.flights.join(&key, start).await
+}
+
+/// Asks the provider for a token with fewer scopes than the stored one has. Nobody else gets it. If
+/// there is nothing to ask for any more, that is [`RefreshOutcome::Settled`].
+pub(crate) async fn narrower(
+    app: &Arc<App>,
+    context: &Context,
+    account: &ConnectedAccount,
+    scopes: ScopeSet,
+    now: Timestamp,
+) -> Result<Box<TokenReply>, RefreshOutcome> {
+    let key = (context.tenant_id().clone(), account.tokenset_id.clone());
+    app.flights.start_alone(&key).await;
+    let landing = Landing { app: Arc::clone(app), key };
+    match fly(landing, context.clone(), account.clone(), Goal::Narrower(scopes), now).await {
+        Ending::Given(reply) => Ok(reply),
+        Ending::Over(outcome) => Err(outcome),
+    }
 }
 
 /// Makes room for the next flight when this one ends, however it ends.
@@ -97,39 +138,44 @@ impl Drop for Landing {
     }
 }
 
-async fn fly(
-    app: Arc<App>,
+/// Flies in a task of its own, which begins at once.
+fn fly(
+    landing: Landing,
     context: Context,
     account: ConnectedAccount,
-    min_ttl: Option<Duration>,
+    goal: Goal,
     now: Timestamp,
-) -> RefreshOutcome {
-    match renew(&app, &context, &account, min_ttl, now).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            tracing::error!(%error, account = %account.id, "a tokenset could not be renewed");
-            RefreshOutcome::Broken(Arc::new(error))
-        }
-    }
+) -> impl Future<Output = Ending> + Send + 'static {
+    let app = Arc::clone(&landing.app);
+    let task = app.detach(async move {
+        let ending =
+            renew(&landing.app, &context, &account, &goal, now).await.unwrap_or_else(|error| {
+                tracing::error!(%error, account = %account.id, "a tokenset could not be renewed");
+                Ending::Over(RefreshOutcome::Broken(Arc::new(error)))
+            });
+        drop(landing);
+        ending
+    });
+    task.map(|ended| ended.unwrap_or_else(|_| Ending::Over(RefreshOutcome::passing("interrupted"))))
 }
 
-/// Renews the tokenset, or waits for the node that does.
+/// Asks the provider, or waits for the node that does.
 async fn renew(
     app: &App,
     context: &Context,
     account: &ConnectedAccount,
-    min_ttl: Option<Duration>,
+    goal: &Goal,
     now: Timestamp,
-) -> Result<RefreshOutcome, TokensetError> {
+) -> Result<Ending, TokensetError> {
     app.journal.replay(app).await?;
     if app.journal.holds(context.tenant_id(), &account.id) {
-        return Ok(RefreshOutcome::passing("journalled"));
+        return Ok(Ending::Over(RefreshOutcome::passing("journalled")));
     }
     let waiting_ends = tokio::time::Instant::now() + LEASE;
     let mut look_again = LOOK_AGAIN_FIRST;
     loop {
-        let (stored, provider, slot) = match look(app, context, account, min_ttl, now).await? {
-            Look::Over(outcome) => return Ok(outcome),
+        let (stored, provider, slot) = match look(app, context, account, goal, now).await? {
+            Look::Over(outcome) => return Ok(Ending::Over(outcome)),
             Look::Due { stored, provider, slot } => (*stored, *provider, slot),
         };
         let tenant = context.tenant_id();
@@ -138,19 +184,21 @@ async fn renew(
             Ok(entry) => entry,
             Err(until) => {
                 let code = FaultCode::fixed("provider_paused");
-                return Ok(RefreshOutcome::Passing { code, retry_after: Some(until.since(now)) });
+                let retry_after = Some(until.since(now));
+                return Ok(Ending::Over(RefreshOutcome::Passing { code, retry_after }));
             }
         };
         let mut tx = app.store.write().await?;
         let lease = refresh_leases::take(&mut tx, tenant, &stored, &app.node, LEASE, now).await?;
         tx.commit().await?;
         if let Some(lease) = lease {
-            return Attempt { app, context, provider: &provider, lease }.run(stored, now).await;
+            let attempt = Attempt { app, context, provider: &provider, goal, lease };
+            return attempt.run(stored, now).await;
         }
         app.circuits.with(tenant, connection, |circuit| circuit.leave(entry, now));
         drop(slot);
         if tokio::time::Instant::now() >= waiting_ends {
-            return Ok(RefreshOutcome::passing("renewed_elsewhere"));
+            return Ok(Ending::Over(RefreshOutcome::passing("renewed_elsewhere")));
         }
         tokio::time::sleep(look_again).await;
         look_again = (look_again * 2).min(LOOK_AGAIN_MAX);
@@ -161,7 +209,7 @@ async fn renew(
 enum Look {
     /// There is nothing to do, or nothing that can be done.
     Over(RefreshOutcome),
-    /// The tokenset is to be renewed, at this provider, in this slot.
+    /// This provider is to be asked, in this slot.
     Due { stored: Box<StoredAccount>, provider: Box<Provider>, slot: Slot },
 }
 
@@ -169,7 +217,7 @@ async fn look(
     app: &App,
     context: &Context,
     account: &ConnectedAccount,
-    min_ttl: Option<Duration>,
+    goal: &Goal,
     now: Timestamp,
 ) -> Result<Look, TokensetError> {
     let tenant = context.tenant_id();
@@ -206,14 +254,23 @@ async fn look(
             return Ok(Look::Over(RefreshOutcome::Rejected(code)));
         }
     };
-    let lifetimes = tokensets::lifetimes(&provider.spec).lasting(min_ttl);
-    match next_step(&stored.account, lifetimes, now) {
-        Step::Refresh { .. } | Step::Serve { is_due: true, .. } => {
-            Ok(Look::Due { stored: Box::new(stored), provider: Box::new(provider), slot })
+    if is_due(&stored.account, goal, &provider, now) {
+        Ok(Look::Due { stored: Box::new(stored), provider: Box::new(provider), slot })
+    } else {
+        Ok(Look::Over(RefreshOutcome::Settled))
+    }
+}
+
+fn is_due(account: &ConnectedAccount, goal: &Goal, provider: &Provider, now: Timestamp) -> bool {
+    match goal {
+        Goal::Successor { min_ttl } => {
+            let lifetimes = tokensets::lifetimes(&provider.spec).lasting(*min_ttl);
+            match next_step(account, lifetimes, now) {
+                Step::Refresh { .. } | Step::Serve { is_due: true, .. } => true,
+                Step::Serve { is_due: false, .. } | Step::Refuse(_) => false,
+            }
         }
-        Step::Serve { is_due: false, .. } | Step::Refuse(_) => {
-            Ok(Look::Over(RefreshOutcome::Settled))
-        }
+        Goal::Narrower(_) => refusal(account, now).is_none(),
     }
 }
 

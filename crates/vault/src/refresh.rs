@@ -127,6 +127,22 @@ pub fn state(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestamp) -
     }
 }
 
+/// Why the provider is not to be asked for another token of an account.
+pub fn refusal(account: &ConnectedAccount, now: Timestamp) -> Option<Refusal> {
+    match &account.health {
+        Health::NeedsReconnect { .. } => Some(Refusal::NeedsReconnect),
+        Health::Active | Health::OnTrial { .. } => {
+            if !account.has_refresh_token {
+                Some(Refusal::NoRefreshToken)
+            } else if account.refresh_expires_at.is_some_and(|end| now >= end) {
+                Some(Refusal::RefreshTokenExpired)
+            } else {
+                None
+            }
+        }
+    }
+}
+
 /// Decides the next step for an account.
 pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestamp) -> Step {
     let (left, life) = match (account.access_expiry, account.has_refresh_token) {
@@ -146,19 +162,7 @@ pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestam
     }
     // Callers are told whole seconds: of a token with less than one they could do nothing.
     let valid = (left.as_secs() > 0).then_some(left);
-    let refusal = match &account.health {
-        Health::NeedsReconnect { .. } => Some(Refusal::NeedsReconnect),
-        Health::Active | Health::OnTrial { .. } => {
-            if !account.has_refresh_token {
-                Some(Refusal::NoRefreshToken)
-            } else if account.refresh_expires_at.is_some_and(|end| now >= end) {
-                Some(Refusal::RefreshTokenExpired)
-            } else {
-                None
-            }
-        }
-    };
-    match (refusal, valid) {
+    match (refusal(account, now), valid) {
         (None, Some(expires_in)) if left > lifetimes.first => {
             Step::Serve { expires_in, is_due: true }
         }

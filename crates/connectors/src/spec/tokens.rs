@@ -92,6 +92,11 @@ pub struct RefreshSpec {
     /// Whether a refresh ends the access token that was current.
     #[serde(default)]
     pub ends_access_token: bool,
+    /// Whether a refresh that asks for fewer scopes brings an access token with
+    /// these alone, and leaves the grant and earlier tokens as they are
+    /// (RFC 6749 §6).
+    #[serde(default)]
+    pub narrows: bool,
     /// How long a spent refresh token is still accepted after its successor
     /// was issued; zero if it is not.
     #[serde(default, rename = "reuse_grace_seconds", deserialize_with = "seconds::read")]

@@ -88,7 +88,7 @@ pub enum Check {
     ConnectedAccount,
     /// The account has the scopes.
     AccountScopes,
-    /// The account has no more scopes than the client may have.
+    /// The account has no more scopes than the client may have, or the provider gives tokens with fewer.
     NoBroaderToken,
     /// The tokenset can be used or renewed.
     Tokenset,
@@ -238,7 +238,7 @@ impl Check {
             Self::EnabledClient => "the connection is enabled for the client",
             Self::ConnectedAccount => "the user has connected an account",
             Self::AccountScopes => "the account has the scopes",
-            Self::NoBroaderToken => "the account has no other scopes",
+            Self::NoBroaderToken => "no token has more scopes than the client may have",
             Self::Tokenset => "the tokenset can be used or renewed",
             Self::Provider => "the provider need not be asked",
         }

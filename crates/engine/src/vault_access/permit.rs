@@ -1,6 +1,8 @@
 //! Who may have which tokens: the one decision, for every kind of subject token.
 
-use connectors::{Catalogue, every_name_of};
+use std::sync::Arc;
+
+use connectors::{Catalogue, Spec, every_name_of};
 use model::client::{AppType, Client};
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
@@ -35,6 +37,21 @@ pub(super) struct ExchangePermit {
     pub(super) stored: StoredAccount,
     /// The client that the person gave the subject token to.
     pub(super) holder: ClientId,
+    /// What the token is to be narrowed to.
+    pub(super) narrower: Option<Narrower>,
+}
+
+/// Fewer scopes than the account's stored token has.
+#[derive(Debug)]
+pub(super) struct Narrower {
+    /// What is known of the provider.
+    pub(super) spec: Arc<Spec>,
+    /// What the provider is asked for.
+    pub(super) asked: ScopeSet,
+    /// What the token may have, by every name.
+    pub(super) at_most: ScopeSet,
+    /// What the stored token has beyond that.
+    pub(super) beyond: ScopeSet,
 }
 
 /// What is known of a request so far, for the log, whatever becomes of it.
@@ -147,10 +164,11 @@ pub(super) async fn permit(
         let missing = scope.without(&stored.account.scopes);
         return Err(ExchangeError::ScopeNotGranted { missing });
     }
-    if let Some(at_most) = at_most {
-        not_broader(catalogue, &connection, &stored.account, &at_most)?;
-    }
-    Ok(ExchangePermit { share: standing.share, connection, stored, holder })
+    let narrower = match at_most {
+        Some(at_most) => narrower(catalogue, &connection, &stored.account, &at_most)?,
+        None => None,
+    };
+    Ok(ExchangePermit { share: standing.share, connection, stored, holder, narrower })
 }
 
 /// For whom a subject token speaks.
@@ -258,21 +276,29 @@ async fn by_request(
     Ok(Bearer { user_id, holder, given_at: now, is_privileged: true })
 }
 
-/// A token has all the scopes of its account. One that has more than the client may have, or than a
-/// privileged client asked for, is not given.
-fn not_broader(
+/// The stored token has all the scopes of its account. One that has more than the client may have, or
+/// than a privileged client asked for, is not given: the provider is asked for another, if it gives such.
+fn narrower(
     catalogue: &Catalogue,
     connection: &Connection,
     account: &ConnectedAccount,
-    at_most: &ScopeSet,
-) -> Result<(), PolicyError> {
+    granted: &ScopeSet,
+) -> Result<Option<Narrower>, PolicyError> {
+    // Only strategies of the catalogue have tokens.
+    let spec = catalogue.get(connection.strategy.as_str());
     // A scope goes by several names, and all of them stand in the account.
-    let at_most = match catalogue.get(connection.strategy.as_str()) {
-        Some(spec) => every_name_of(spec, at_most),
-        None => at_most.clone(),
-    };
+    let at_most = spec.map_or_else(|| granted.clone(), |spec| every_name_of(spec, granted));
     let beyond = account.scopes.without(&at_most);
-    if beyond.is_empty() { Ok(()) } else { Err(PolicyError::Broader { beyond }) }
+    if beyond.is_empty() {
+        return Ok(None);
+    }
+    // To ask for no scope is to ask for all of them.
+    let asked = granted.intersection(&account.scopes);
+    let can_be_asked = account.has_refresh_token && !asked.is_empty();
+    match spec.filter(|spec| spec.refresh.narrows && can_be_asked) {
+        Some(spec) => Ok(Some(Narrower { spec: Arc::clone(spec), asked, at_most, beyond })),
+        None => Err(PolicyError::Broader { beyond }),
+    }
 }
 
 fn choose(stored: Vec<StoredAccount>, login_hint: Option<&str>) -> Option<StoredAccount> {

@@ -15,7 +15,7 @@ use vault::refresh::{Failure, Standing, Transition, after_failure};
 use vault::seal::UserShare;
 use vault::tokenset::Tokens;
 
-use super::RefreshOutcome;
+use super::{Ending, Goal, RefreshOutcome};
 use crate::account_events::{kind_of_success, tell};
 use crate::app::App;
 use crate::context::Context;
@@ -32,6 +32,7 @@ pub(super) struct Attempt<'a> {
     pub(super) app: &'a App,
     pub(super) context: &'a Context,
     pub(super) provider: &'a Provider,
+    pub(super) goal: &'a Goal,
     /// The right to spend the refresh token.
     pub(super) lease: RefreshLease,
 }
@@ -42,7 +43,7 @@ impl Attempt<'_> {
         self,
         stored: StoredAccount,
         now: Timestamp,
-    ) -> Result<RefreshOutcome, TokensetError> {
+    ) -> Result<Ending, TokensetError> {
         let (share, keys, tokens) = match self.open(&stored, now).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -56,9 +57,9 @@ impl Attempt<'_> {
             Ok(reply) => {
                 let renewal = Renewal { attempt: &self, keys: &keys, share: &share, reply };
                 renewal.keep(stored, tokens, now).await?;
-                Ok(RefreshOutcome::Settled)
+                Ok(Ending::Given(Box::new(renewal.reply)))
             }
-            Err(fault) => self.note(&stored, fault, now).await,
+            Err(fault) => Ok(Ending::Over(self.note(&stored, fault, now).await?)),
         }
     }
 
@@ -86,10 +87,14 @@ impl Attempt<'_> {
         let Some(refresh_token) = &tokens.refresh_token else {
             return Err(TokenFault::Permanent { code: FaultCode::fixed("no_refresh_token") });
         };
+        let fewer = match self.goal {
+            Goal::Successor { .. } => None,
+            Goal::Narrower(scopes) => Some(scopes),
+        };
         let moment = Moment { jti: &self.app.entropy.uuid(), now };
-        let request = refresh_request(self.provider, refresh_token, moment).or(Err(
-            TokenFault::ClientRejected { code: FaultCode::fixed("connection_settings") },
-        ))?;
+        let request = refresh_request(self.provider, refresh_token, fewer, moment);
+        let code = FaultCode::fixed("connection_settings");
+        let request = request.or(Err(TokenFault::ClientRejected { code }))?;
         let answer = self.app.outbound.send(request.map(connectors::RequestBody::into_bytes)).await;
         let answer = answer.map_err(|error| passing(error.code(), error.may_have_arrived()))?;
         let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };
@@ -192,26 +197,36 @@ impl Renewal<'_> {
         now: Timestamp,
     ) -> Result<(), TokensetError> {
         let app = self.attempt.app;
-        let mut stored = stored;
-        let written = self.write(&mut stored, &sent, now).await;
+        let (mut stored, mut held) = (stored, sent.clone());
+        let written = self.write(&mut stored, &mut held, &sent, now).await;
         if written.is_err() {
             let tenant = self.attempt.context.tenant_id();
-            let successor = self.successor(&stored, &sent, now)?;
+            let successor = self.successor(&stored, &held, now)?;
             app.journal.write(Entry::of(tenant, &successor, &sent)).await;
         }
         written
     }
 
+    /// What is to stand in the place of the row and the tokens in it. An access token that was asked for
+    /// by one caller is not kept: the one that is there serves the others.
     fn successor(
         &self,
         stored: &StoredAccount,
-        sent: &Tokens,
+        held: &Tokens,
         now: Timestamp,
     ) -> Result<StoredAccount, TokensetError> {
         let Self { attempt, keys, share, reply } = self;
-        let (access_token, refresh_token) = (&reply.access_token, &reply.refresh_token);
-        let account = tokensets::refreshed(&stored.account, &attempt.provider.spec, reply, now);
-        let tokens = sent.clone().succeeded_by(access_token.clone(), refresh_token.clone());
+        let (account, access_token) = match attempt.goal {
+            Goal::Successor { .. } => {
+                let spec = &attempt.provider.spec;
+                let account = tokensets::refreshed(&stored.account, spec, reply, now);
+                (account, &reply.access_token)
+            }
+            Goal::Narrower(_) => {
+                (tokensets::spent(&stored.account, reply, now), &held.access_token)
+            }
+        };
+        let tokens = held.clone().succeeded_by(access_token.clone(), reply.refresh_token.clone());
         let tenant = attempt.context.tenant_id();
         let sealed_tokens = tokensets::seal(attempt.app, keys, tenant, share, &account, &tokens)?;
         Ok(StoredAccount { account, sealed_tokens })
@@ -219,17 +234,18 @@ impl Renewal<'_> {
 
     /// Whoever connected the account anew meanwhile has the newer tokens, and they stay; unless that
     /// brought no refresh token, and the one that we have just spent was kept. `stored` is what was last
-    /// seen of the row.
+    /// seen of the row, and `held` the tokens in it.
     async fn write(
         &self,
         stored: &mut StoredAccount,
+        held: &mut Tokens,
         sent: &Tokens,
         now: Timestamp,
     ) -> Result<(), TokensetError> {
         let Attempt { app, context, lease, .. } = self.attempt;
         let tenant = context.tenant_id();
         loop {
-            let successor = self.successor(stored, sent, now)?;
+            let successor = self.successor(stored, held, now)?;
             let mut tx = app.store.write().await?;
             if refresh_leases::commit(&mut tx, tenant, lease, &successor).await? {
                 self.tell(&mut tx, stored, &successor, now).await?;
@@ -264,7 +280,7 @@ impl Renewal<'_> {
                     return Ok(());
                 }
             }
-            *stored = found;
+            (*stored, *held) = (found, current);
         }
     }
 

@@ -153,6 +153,89 @@ fn a53_header() {
     check(&format!("{good}, {good}"), token(JwsError::NotThreeParts));
 }
 
+/// The order of the group of P-256 (FIPS 186-5).
+const ORDER: &str = "_____wAAAAD__________7zm-q2nF56E87nKwvxjJVE";
+
+/// The same signature with `s` on the other side of the order.
+fn mirrored(signature: &[u8]) -> Vec<u8> {
+    let (r, s) = signature.split_at(32);
+    let order = encoding::decode(ORDER).unwrap();
+    let mut borrow = 0;
+    let mut other: Vec<_> = order
+        .iter()
+        .zip(s)
+        .rev()
+        .map(|(order, s)| {
+            let digit = i16::from(*order) - i16::from(*s) - borrow;
+            borrow = i16::from(digit < 0);
+            u8::try_from(digit.rem_euclid(256)).unwrap()
+        })
+        .collect();
+    other.reverse();
+    [r, &other].concat()
+}
+
+/// The signature as X.509 has it.
+fn der(signature: &[u8]) -> Vec<u8> {
+    let integer = |number: &[u8]| {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let number = &number[zeros..];
+        let sign: &[u8] = if number[0] >= 0x80 { &[0] } else { &[] };
+        let number = [sign, number].concat();
+        [&[2, u8::try_from(number.len()).unwrap()], number.as_slice()].concat()
+    };
+    let (r, s) = signature.split_at(32);
+    let content = [integer(r), integer(s)].concat();
+    [&[0x30, u8::try_from(content.len()).unwrap()], content.as_slice()].concat()
+}
+
+#[test]
+fn a43_signatures_are_right_or_wrong() {
+    let bad = Err(DpopError::Token(JwsError::BadSignature));
+    let order = encoding::decode(ORDER).unwrap();
+    let (zero, one) = ([0; 32], [[0; 31].as_slice(), &[1]].concat());
+    for proof in [RFC_TOKEN_PROOF.to_owned(), KEY.sign(PROOF_TYP, &good_claims()).unwrap()] {
+        let (signed, signature) = proof.rsplit_once('.').unwrap();
+        let good = encoding::decode(signature).unwrap();
+        let (r, s) = good.split_at(32);
+        let check = |signature: &[u8], expected| {
+            check(&format!("{signed}.{}", encoding::encode(signature)), expected);
+        };
+        check(&good, Ok(()));
+        // ECDSA has two signatures for each; only some block chains forbid one. A proof is used up by
+        // its `jti`, whatever its signature is.
+        check(&mirrored(&good), Ok(()));
+        assert_eq!(mirrored(&mirrored(&good)), good);
+        check(&der(&good), bad);
+        check(&[s, r].concat(), bad);
+        check(&[], bad);
+        check(&good[..63], bad);
+        check(&[good.as_slice(), &[0]].concat(), bad);
+        check(&[&[0], r, &[0], s].concat(), bad);
+        for edge in [&zero, one.as_slice(), &order] {
+            for other in [&zero, one.as_slice(), &order] {
+                check(&[edge, other].concat(), bad);
+            }
+            check(&[r, edge].concat(), bad);
+            check(&[edge, s].concat(), bad);
+        }
+    }
+}
+
+#[test]
+fn a43_a_key_of_another_curve_proves_nothing() {
+    let good = KEY.sign(PROOF_TYP, &good_claims()).unwrap();
+    let (_, rest) = good.split_once('.').unwrap();
+    for curve in ["P-384", "P-521", "secp256k1"] {
+        let mut jwk = serde_json::to_value(KEY.public_jwk()).unwrap();
+        jwk["crv"] = json!(curve);
+        let header = json!({ "typ": PROOF_TYP, "alg": "ES256", "jwk": jwk }).to_string();
+        let proof = format!("{}.{rest}", encoding::encode(header));
+        let cause = JwsError::BadEmbeddedKey(JwkError::UnsupportedCurve);
+        check(&proof, Err(DpopError::Token(cause)));
+    }
+}
+
 #[test]
 fn identifier_and_nonce() {
     check(&proof_with("jti", json!("")), Err(DpopError::BadJti));

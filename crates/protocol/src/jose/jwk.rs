@@ -4,6 +4,7 @@
 //! weak and ill-formed ones: what exists as a `Jwk` can verify signatures.
 
 mod json;
+mod roca;
 
 use std::fmt;
 use std::sync::Arc;
@@ -149,6 +150,9 @@ fn check_modulus(modulus: &[u8]) -> Result<(), JwkError> {
     let bits = modulus.len() * 8 - first.leading_zeros() as usize;
     if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) || last % 2 == 0 {
         return Err(JwkError::BadModulus);
+    }
+    if roca::is_suspect(modulus) {
+        return Err(JwkError::GuessableModulus);
     }
     Ok(())
 }
@@ -330,7 +334,7 @@ pub enum JwkError {
     /// A `crv` other than `P-256`.
     #[error("unsupported curve")]
     UnsupportedCurve,
-    /// A `use` other than `sig`.
+    /// A `use` other than `sig`, or `key_ops` without `verify`.
     #[error("the key is not for signatures")]
     UnsupportedUse,
     /// An `alg` that we do not know, or that is not one for this type of key.
@@ -345,6 +349,9 @@ pub enum JwkError {
     /// The RSA modulus is even, too short or too long.
     #[error("the RSA modulus is not odd, of {RSA_BITS_MIN} to {RSA_BITS_MAX} bits")]
     BadModulus,
+    /// The factors of the RSA modulus can be guessed, because of how the key was made.
+    #[error("the RSA modulus can be factored")]
+    GuessableModulus,
     /// The RSA exponent is even, 1, or longer than 32 bits.
     #[error("the RSA exponent is not odd, of 3 or more and at most 32 bits")]
     BadExponent,

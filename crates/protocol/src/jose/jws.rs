@@ -24,7 +24,7 @@ pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
 /// A well-formed compact JWS; nothing is known about its signature.
 pub struct Unverified<'a> {
     header: Header,
-    signing_input: &'a str,
+    signing_input: &'a [u8],
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -44,7 +44,7 @@ impl<'a> Unverified<'a> {
         let decode = |part| encoding::decode(part).ok_or(JwsError::BadBase64);
         Ok(Self {
             header: Header::parse(&decode(header)?)?,
-            signing_input,
+            signing_input: signing_input.as_bytes(),
             payload: decode(payload)?,
             signature: decode(signature)?,
         })
@@ -87,8 +87,7 @@ impl<'a> Unverified<'a> {
         if !key.fits(self.header.algorithm) {
             return Err(JwsError::KeyDoesNotFit);
         }
-        let message = self.signing_input.as_bytes();
-        if !key.verifies(self.header.algorithm, message, &self.signature) {
+        if !key.verifies(self.header.algorithm, self.signing_input, &self.signature) {
             return Err(JwsError::BadSignature);
         }
         // RFC 7519 §7.2: the claims set is a JSON object. `serde` would read a
@@ -246,3 +245,5 @@ pub enum JwsError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

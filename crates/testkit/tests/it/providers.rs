@@ -50,7 +50,8 @@ const FACTS: &str = "
 
 What nobody could look up stands in the file as `unchecked`.
 
-- *Renewal*: what a refresh does to the refresh token.
+- *Renewal*: what a refresh does to the refresh token, and whether it *narrows*: gives access tokens with
+  fewer scopes when it is asked for them.
 - *Lives*: seconds that a token has in an answer to the application, fresh from the provider.
 - *Told*: the reason that `health` tells once the provider has ended the grant.
 - *Revocation*: how a grant is ended there.
@@ -122,12 +123,13 @@ fn known(spec: &Spec, seen: &Seen) -> String {
         Rotation::Always => "replaces it",
         Rotation::May => "may replace it",
     };
+    let narrows = if spec.refresh.narrows { ", narrows" } else { "" };
     let told = seen.told.as_ref().map_or_else(|| "nothing".to_owned(), |code| format!("`{code}`"));
     let kept: Vec<_> = seen.kept.iter().map(|name| format!("`{name}`")).collect();
     let (Spec { strategy, name, unchecked, .. }, Seen { lives, .. }) = (spec, seen);
     let (kept, unchecked) = (kept.join(", "), unchecked.join(", "));
     format!(
-        "| `{strategy}` | {name} | {pkce} | {renewal} | {lives} | {told} | {revocation} | {kept} | \
+        "| `{strategy}` | {name} | {pkce} | {renewal}{narrows} | {lives} | {told} | {revocation} | {kept} | \
          {unchecked} |",
     )
 }

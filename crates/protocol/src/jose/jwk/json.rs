@@ -24,6 +24,7 @@ struct Members {
     kid: Option<String>,
     #[serde(rename = "use")]
     use_: Option<String>,
+    key_ops: Option<Vec<String>>,
     alg: Option<String>,
     n: Option<String>,
     e: Option<String>,
@@ -44,11 +45,13 @@ impl TryFrom<Members> for Jwk {
     type Error = JwkError;
 
     fn try_from(members: Members) -> Result<Self, JwkError> {
-        let Members { kty, kid, use_, alg, n, e, crv, x, y, d, k, p, q, dp, dq, qi, oth } = members;
+        let Members { kty, kid, use_, key_ops, alg, n, e, crv, x, y, d, k, p, q, dp, dq, qi, oth } =
+            members;
         if [d, k, p, q, dp, dq, qi, oth].iter().any(Option::is_some) {
             return Err(JwkError::PrivateMember);
         }
-        if use_.is_some_and(|use_| use_ != "sig") {
+        let cannot_verify = |ops: Vec<String>| !ops.iter().any(|operation| operation == "verify");
+        if use_.is_some_and(|use_| use_ != "sig") || key_ops.is_some_and(cannot_verify) {
             return Err(JwkError::UnsupportedUse);
         }
         let algorithm = match alg {

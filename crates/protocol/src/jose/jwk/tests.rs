@@ -58,6 +58,8 @@ fn refuses_everything_but_good_public_keys() {
     check(json!({"kty": "oct"}), JwkError::UnsupportedKeyType);
     check(with(ec(), "crv", json!("P-384")), JwkError::UnsupportedCurve);
     check(with(ec(), "use", json!("enc")), JwkError::UnsupportedUse);
+    check(with(ec(), "key_ops", json!(["sign", "encrypt"])), JwkError::UnsupportedUse);
+    assert!(Jwk::from_json(&with(ec(), "key_ops", json!(["verify"]))).is_ok());
     check(with(ec(), "alg", json!("RS256")), JwkError::UnsupportedAlgorithm);
     check(with(rsa(), "alg", json!("HS256")), JwkError::UnsupportedAlgorithm);
     check(json!({"kty": "EC", "crv": "P-256", "x": "AQ"}), JwkError::BadEncoding("x"));

@@ -14,6 +14,7 @@ mod integrity;
 mod key_rotation;
 mod lifetimes;
 mod logins;
+mod narrowed;
 mod odd_providers;
 mod outages;
 mod policies;

@@ -215,6 +215,26 @@ async fn a80_a_worker_never_gets_the_broader_token() {
     }
 }
 
+/// A80: that of Dropbox does. Its refresh token is good for every scope, and is not given.
+#[tokio::test]
+async fn a80_a_worker_gets_the_scopes_that_it_asked_for() {
+    let worker = Privileged::new().await;
+    let options =
+        json!({ "scope": "account_info.read files.metadata.read", "offline_access": true });
+    let all = worker.connect("dropbox", options).await;
+    let few = all.clone().scope("files.metadata.read");
+    let kind = TokenVaultAccessToken;
+    let answer = worker.presenting(&worker.request(), kind, &few).send().await.expect(200);
+    assert_eq!(answer.member("scope"), "files.metadata.read");
+    let event = worker.scene.server.latest_event(LogEventKind::VaultExchange).await;
+    assert_eq!(event.detail.details["scope"], "files.metadata.read");
+    let whole = worker.presenting(&worker.request(), kind, &all).send().await.expect(200);
+    assert_ne!(whole.member("access_token"), answer.member("access_token"));
+    let kind = RequestedTokenType::TokenVaultRefreshToken;
+    let answer = worker.presenting(&worker.request(), kind, &few).send().await;
+    assert_eq!(answer.error(), (403, "insufficient_scope".to_owned()), "{answer:?}");
+}
+
 #[tokio::test]
 async fn a83_for_whom_a_worker_may_ask() {
     let worker = Privileged::new().await;
