@@ -10,11 +10,22 @@ import Provider from "oidc-provider";
 export const missing = undefined;
 
 /** Starts it for the client that is called back at `redirectUri`. */
-export async function start(redirectUri) {
+export const start = (redirectUri) => startWith(redirectUri, false);
+
+/** The same for a client that has keys instead of a secret; `register` tells them. */
+export const startWithKeys = (redirectUri) => startWith(redirectUri, true);
+
+async function startWith(redirectUri, hasKeys) {
   const server = createServer().listen(0, "localhost");
   await once(server, "listening");
   const issuer = `http://localhost:${server.address().port}`;
-  const client = { client_id: "strongroom", client_secret: randomBytes(32).toString("hex") };
+  const client_id = "strongroom";
+  const client_secret = randomBytes(32).toString("hex");
+  const client = hasKeys ? { client_id } : { client_id, client_secret };
+  // It holds its clients to the method that they are registered with.
+  const token_endpoint_auth_method = hasKeys ? "private_key_jwt" : "client_secret_basic";
+  const registered = hasKeys ? { ...client, jwks_uri: `${issuer}/keys-of-the-client` } : client;
+  let clientKeys = [];
   let lifetime = 3600;
   /** Who allowed what. */
   const grants = new Map();
@@ -22,7 +33,14 @@ export async function start(redirectUri) {
 
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const provider = new Provider(issuer, {
-    clients: [{ ...client, redirect_uris: [redirectUri], grant_types: ["authorization_code", "refresh_token"] }],
+    clients: [
+      {
+        ...registered,
+        token_endpoint_auth_method,
+        redirect_uris: [redirectUri],
+        grant_types: ["authorization_code", "refresh_token"],
+      },
+    ],
     jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), use: "sig", alg: "RS256" }] },
     cookies: { keys: [randomBytes(32).toString("hex")] },
     features: { revocation: { enabled: true } },
@@ -31,6 +49,8 @@ export async function start(redirectUri) {
       accountId,
       claims: () => ({ sub: accountId, email: `${accountId}@oidc-provider.test`, email_verified: true }),
     }),
+    // There is nothing else that it looks up.
+    fetch: async () => Response.json({ keys: clientKeys }),
     // A token that ended does not live on.
     clockTolerance: 0,
     // By itself it rotates those of confidential clients only towards their end.
@@ -64,9 +84,10 @@ export async function start(redirectUri) {
       ...client,
       issuer,
       scope: "openid email offline_access",
-      // It holds its clients to the method that they are registered with, which is this one.
-      token_endpoint_auth_method: "client_secret_basic",
+      token_endpoint_auth_method,
     },
+    /** Registers the keys of the client, if it has any. */
+    register: hasKeys ? (keys) => (clientKeys = keys) : undefined,
     counts: async () => ({ ...counts }),
     /** From the next one on. Returns what was counted before. */
     accessTokensLast: async (seconds) => {

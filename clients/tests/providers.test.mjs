@@ -36,6 +36,7 @@ after(async () => {
 });
 
 withProvider("oidc-provider", oidcProvider);
+withProvider("oidc-provider-by-key", { ...oidcProvider, start: oidcProvider.startWithKeys });
 withProvider("django-oauth-toolkit", djangoOauthToolkit);
 
 function withProvider(name, { start, missing }) {
@@ -66,6 +67,10 @@ async function administer(name, provider) {
     enabled_clients: [dev.clients.web.client_id],
   });
   assert.equal(made.options.oidc_metadata.issuer, provider.issuer);
+  if (provider.register) {
+    const keys = await manage("POST", `connections/${made.id}/keys`, {});
+    provider.register(keys.map(({ jwk }) => jwk));
+  }
 }
 
 async function logIn(page, name, provider) {

@@ -18,10 +18,10 @@ use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{CodeVerifier, LoginState};
 use url::Url;
 
+use crate::asked::{Asked, keeps_tokens};
 use crate::parameters::{Query, UpstreamParameter};
 use crate::provider::{Pkce, Provider};
-use crate::scopes::{self, Split};
-use crate::spec::RequestSeparator;
+use crate::scopes;
 
 /// The `authorization_params` of a connect that reach the provider.
 pub const CONNECT_PARAMETERS: [&str; 9] = [
@@ -70,6 +70,9 @@ pub enum Purpose<'a> {
     Connect {
         /// The `scopes` of the request: asked for instead of the connection's.
         scopes: Option<&'a ScopeSet>,
+        /// What an earlier grant gave that this one may take the place of. It is asked for again,
+        /// unless the provider adds to grants by itself.
+        earlier: &'a ScopeSet,
     },
 }
 
@@ -80,6 +83,8 @@ pub struct AuthorizeUrl {
     pub url: Url,
     /// The scopes that are asked for there; granted, if the answer names none.
     pub scopes: ScopeSet,
+    /// Those among them that are asked for only so that an earlier grant is not lost.
+    pub kept: ScopeSet,
 }
 
 impl fmt::Debug for AuthorizeUrl {
@@ -91,57 +96,14 @@ impl fmt::Debug for AuthorizeUrl {
 /// Builds the authorization URL.
 pub fn authorize_url(provider: &Provider, request: &AuthorizeRequest<'_>) -> AuthorizeUrl {
     let endpoint = provider.endpoints.authorization.url();
-    let asked = asked_scopes(provider, request.purpose);
+    let asked = Asked::at(provider, request.purpose);
     let mut query = Query::of(endpoint);
     set_configured(provider, request, &mut query);
     set_passed_on(provider, request, &mut query);
     let extra_words = set_offline(provider, request.purpose, asked.offline, &mut query);
     settle_prompt(provider, extra_words, &mut query);
     set_protocol(provider, request, &asked, &mut query);
-    AuthorizeUrl { url: query.into_url(endpoint), scopes: asked.scopes }
-}
-
-struct Asked {
-    scopes: ScopeSet,
-    offline: bool,
-    separator: RequestSeparator,
-}
-
-fn asked_scopes(provider: &Provider, purpose: Purpose<'_>) -> Asked {
-    let spec = &provider.spec;
-    let (Split { scopes, offline_scopes, offline }, separator) = match purpose {
-        Purpose::Login { connection_scope, .. } => {
-            let added = connection_scope.map(ScopeSet::parse_lenient).unwrap_or_default();
-            let separator =
-                if added.is_empty() { provider.separator } else { provider.added_separator };
-            (scopes::split(spec, &provider.scopes.union(&added)), separator)
-        }
-        Purpose::Connect { scopes: Some(requested) } => {
-            (scopes::split(spec, requested), provider.separator)
-        }
-        Purpose::Connect { scopes: None } => {
-            (scopes::split(spec, &provider.scopes), provider.separator)
-        }
-    };
-    // Scopes of the request override the connection's, except its offline access.
-    let offline_scopes = provider.offline_scopes.union(&offline_scopes);
-    // What is connected is to be used in the person's absence.
-    let open = spec.offline.open && keeps_tokens(purpose);
-    let offline_scopes =
-        if open && offline_scopes.is_empty() { scopes::offline(spec) } else { offline_scopes };
-    Asked {
-        scopes: spec.scopes.always.union(&scopes).union(&offline_scopes),
-        offline: provider.offline || offline || open,
-        separator,
-    }
-}
-
-/// Whether the tokens of the journey go to the vault.
-fn keeps_tokens(purpose: Purpose<'_>) -> bool {
-    match purpose {
-        Purpose::Login { keeps_tokens, .. } => keeps_tokens,
-        Purpose::Connect { .. } => true,
-    }
+    AuthorizeUrl { url: query.into_url(endpoint), scopes: asked.scopes, kept: asked.kept }
 }
 
 fn set_configured(provider: &Provider, request: &AuthorizeRequest<'_>, query: &mut Query) {

@@ -1,12 +1,23 @@
 //! What the browser brings back from a provider.
 
 use protocol::secret::AuthorizationCode;
+use serde_json::{Map, Value};
 
+use crate::facts::{self, Facts};
 use crate::fault::FaultCode;
 use crate::provider::Provider;
 
 /// Longest authorization code that is taken, in bytes.
 const CODE_BYTES_MAX: usize = 4096;
+
+/// A usable code, and what came with it.
+#[derive(Debug)]
+pub struct Callback {
+    /// The code.
+    pub code: AuthorizationCode,
+    /// What is to be kept of the account, and where it is.
+    pub facts: Facts,
+}
 
 /// Why the browser came back without a usable code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +31,9 @@ pub enum CallbackFault {
     /// The response is another issuer's: a mix-up, never to be redeemed.
     #[error("the response comes from another issuer")]
     OtherIssuer,
+    /// The account is said to be where the provider has none.
+    #[error("the response names a place that is not the provider's")]
+    Elsewhere,
     /// A parameter stands there twice, or neither code nor error does.
     #[error("the response is malformed")]
     Malformed,
@@ -32,13 +46,20 @@ pub enum CallbackFault {
 pub fn read_callback<'a>(
     provider: &Provider,
     parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<AuthorizationCode, CallbackFault> {
+) -> Result<Callback, CallbackFault> {
     let (mut code, mut error, mut issuer) = (None, None, None);
+    let mut told = Map::new();
     for (name, value) in parameters {
         let slot = match name {
             "code" => &mut code,
             "error" => &mut error,
             "iss" => &mut issuer,
+            name if facts::is_told_by(&provider.spec, name) => {
+                if told.insert(name.to_owned(), Value::from(value)).is_some() {
+                    return Err(CallbackFault::Malformed);
+                }
+                continue;
+            }
             _ => continue,
         };
         // RFC 6749 §3.1: parameters MUST NOT be included more than once.
@@ -49,7 +70,8 @@ pub fn read_callback<'a>(
     check_issuer(provider, issuer)?;
     match (code, error) {
         (Some(code), None) if (1..=CODE_BYTES_MAX).contains(&code.len()) => {
-            Ok(AuthorizationCode::new(code))
+            let facts = facts::of_callback(&provider.spec, &told)?;
+            Ok(Callback { code: AuthorizationCode::new(code), facts })
         }
         (None, Some("access_denied")) => Err(CallbackFault::Denied),
         (None, Some(error)) => Err(CallbackFault::Refused(FaultCode::of_provider(error))),
@@ -82,7 +104,7 @@ mod tests {
             let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
             let pairs = pairs.iter().map(|(name, value)| (&**name, &**value));
             let outcome = read_callback(&oidc(&json!({})), pairs);
-            let outcome = outcome.as_ref().map(AuthorizationCode::expose).map_err(Clone::clone);
+            let outcome = outcome.as_ref().map(|it| it.code.expose()).map_err(Clone::clone);
             assert_eq!(outcome, expected, "{query}");
         };
         let refused = |code| Err(CallbackFault::Refused(FaultCode::of_provider(code)));
@@ -107,6 +129,17 @@ mod tests {
         assert_eq!(outcome.unwrap_err(), CallbackFault::OtherIssuer);
         let named = [("code", "abc"), ("iss", "https://idp.example")];
         assert!(read_callback(&oidc(&announced), named).is_ok());
+    }
+
+    #[test]
+    fn what_is_to_be_kept_comes_once() {
+        let quickbooks = provider("quickbooks", &json!({}));
+        let company = ("realmId", "4620816365291231230");
+        let callback = read_callback(&quickbooks, [("code", "abc"), company, ("x", "y")]).unwrap();
+        assert_eq!(callback.facts, Facts::from([company].map(|(n, v)| (n.into(), v.into()))));
+        let twice = read_callback(&quickbooks, [("code", "abc"), company, company]);
+        assert_eq!(twice.unwrap_err(), CallbackFault::Malformed);
+        assert!(read_callback(&quickbooks, [("code", "abc")]).unwrap().facts.is_empty());
     }
 
     #[test]

@@ -10,12 +10,13 @@ use crate::template;
 const EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
 /// The parts of a file that state facts; each present one needs a source.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "account",
     "authorize",
     "client",
     "endpoints",
     "errors",
+    "facts",
     "offline",
     "refresh",
     "revocation",
@@ -108,6 +109,8 @@ enum Problem {
     Example(String),
     #[error("the variable {name:?}: {source}")]
     Pattern { name: String, source: regex_lite::Error },
+    #[error("the variable {0:?} is told, and has no option or is a fact too")]
+    Told(String),
     #[error("userinfo.body is not JSON")]
     Body(#[source] serde_json::Error),
 }
@@ -164,6 +167,10 @@ fn check_variables(spec: &Spec) -> Result<(), Problem> {
         let values = variable.default.iter().chain(variable.switches.values());
         if !values.chain([&variable.example]).all(|value| template::fits(&pattern, value)) {
             return Err(Problem::Example(name.clone()));
+        }
+        if variable.told.is_some() && (variable.options.is_empty() || spec.facts.contains_key(name))
+        {
+            return Err(Problem::Told(name.clone()));
         }
     }
     Ok(())

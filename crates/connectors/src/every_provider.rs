@@ -3,6 +3,7 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `callback.json` | what the browser brings back beside the code, where something of it is kept |
 //! | `code.json` | the answer to a code |
 //! | `refresh.json` | the answer to a refresh, where there are refresh tokens |
 //! | `refused-<status>.json` | the answer to a dead refresh token |
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{
     AuthorizationCode, ClientSecret, CodeVerifier, LoginState, ProviderRefreshToken,
 };
@@ -26,14 +28,16 @@ use serde_json::{Map, Value, json};
 
 use crate::account::{AccountReplies, ProviderAccount, read_account};
 use crate::authorize_url::{AuthorizeRequest, Purpose, authorize_url};
+use crate::callback::read_callback;
 use crate::catalogue::Catalogue;
+use crate::facts::{Facts, options_of_account, read_facts};
 use crate::fault::TokenFault;
 use crate::provider::{Pkce, Provider};
 use crate::reply::Reply;
 use crate::request::{ProviderRequest, RequestError};
 use crate::revocation::{RevocableTokens, revocation_request};
-use crate::spec::{Rotation, Spec};
-use crate::testing::identity;
+use crate::spec::{Rotation, Spec, Teller};
+use crate::testing::{MOMENT, identity};
 use crate::token_call::{code_request, refresh_request, userinfo_request};
 use crate::token_reply::{Expiry, TokenReply, read_token_reply};
 
@@ -43,6 +47,7 @@ const CALLBACK: &str = "https://strongroom.test/login/callback";
 struct Case {
     spec: Arc<Spec>,
     provider: Provider,
+    facts: Facts,
     folder: PathBuf,
     transcript: String,
 }
@@ -55,10 +60,39 @@ impl Case {
         let mut options: Map<String, Value> =
             options.map_or_else(|_| Map::new(), |text| serde_json::from_str(&text).unwrap());
         options.insert("client_id".into(), json!("client-1"));
-        let secret = Some(ClientSecret::new("s3cr3t"));
-        let resolved = Provider::resolve(catalogue, &spec.strategy, &options, secret, None);
-        let provider = resolved.unwrap_or_else(|error| panic!("{}: {error}", spec.strategy));
-        Self { spec: Arc::clone(spec), provider, folder, transcript: String::new() }
+        let resolve = |options: &Map<String, Value>| {
+            let secret = Some(ClientSecret::new("s3cr3t"));
+            let resolved = Provider::resolve(catalogue, &spec.strategy, options, secret, None);
+            resolved.unwrap_or_else(|error| panic!("{}: {error}", spec.strategy))
+        };
+        let mut case = Self {
+            spec: Arc::clone(spec),
+            provider: resolve(&options),
+            facts: Facts::new(),
+            folder,
+            transcript: String::new(),
+        };
+        authorize(&mut case);
+        case.come_back();
+        case.provider = resolve(&options_of_account(spec, options, &case.facts));
+        case
+    }
+
+    /// What the browser brings back, where something of it is kept.
+    fn come_back(&mut self) {
+        if !self.has("callback.json") {
+            return;
+        }
+        let parameters: Map<String, Value> =
+            serde_json::from_str(&self.fixture("callback.json")).unwrap();
+        let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+        let callback = read_callback(&self.provider, pairs.chain([("code", "code-1")])).unwrap();
+        let mut text = String::new();
+        for (name, value) in &parameters {
+            writeln!(text, "  {name} = {}", value.as_str().unwrap()).unwrap();
+        }
+        self.note("The browser comes back", &text);
+        self.facts = callback.facts;
     }
 
     fn has(&self, file: &str) -> bool {
@@ -93,7 +127,6 @@ fn every_provider_does_what_its_file_says() {
     let catalogue = Catalogue::embedded().unwrap();
     for spec in catalogue.iter() {
         let mut case = Case::of(&catalogue, spec);
-        authorize(&mut case);
         let tokens = redeem(&mut case);
         refresh(&mut case);
         refused(&mut case);
@@ -109,7 +142,7 @@ fn every_provider_does_what_its_file_says() {
 
 fn authorize(case: &mut Case) {
     let request = AuthorizeRequest {
-        purpose: Purpose::Connect { scopes: None },
+        purpose: Purpose::Connect { scopes: None, earlier: &ScopeSet::empty() },
         parameters: &[],
         redirect_uri: CALLBACK,
         state: &LoginState::new("state-1"),
@@ -143,7 +176,7 @@ fn authorize(case: &mut Case) {
 
 fn redeem(case: &mut Case) -> TokenReply {
     let (code, verifier) = (AuthorizationCode::new("code-1"), CodeVerifier::new("verifier-1"));
-    let request = code_request(&case.provider, &code, CALLBACK, &verifier).unwrap();
+    let request = code_request(&case.provider, &code, CALLBACK, &verifier, MOMENT).unwrap();
     let text = printed(&request);
     assert!(text.contains("code-1"), "{text}");
     // RFC 6749 §2.3: not more than one authentication method in each request.
@@ -169,7 +202,7 @@ fn refresh(case: &mut Case) {
         return;
     }
     let token = ProviderRefreshToken::new("refresh-1");
-    let text = printed(&refresh_request(&case.provider, &token).unwrap());
+    let text = printed(&refresh_request(&case.provider, &token, MOMENT).unwrap());
     assert!(text.contains("refresh-1"), "{text}");
     case.note("A refresh", &text);
     let reply = case.read("refresh.json").unwrap_or_else(|fault| {
@@ -232,13 +265,26 @@ fn account(case: &mut Case, tokens: &TokenReply) {
     let account = read_account(&case.provider, &replies)
         .unwrap_or_else(|fault| panic!("{}: {fault}", case.spec.strategy));
     assert!(!account.subject.is_empty() && !account.label.is_empty());
-    let ProviderAccount { subject, email, email_verified, name, label, .. } = account;
+    let ProviderAccount { subject, email, email_verified, name, label, .. } = &account;
     let text = format!(
         "subject {subject}\nlabel {label}\nemail {} (verified: {email_verified})\nname {}\n",
         email.as_deref().unwrap_or("-"),
         name.as_deref().unwrap_or("-"),
     );
     case.note("The account", &text);
+    let mut facts = std::mem::take(&mut case.facts);
+    facts.extend(read_facts(&case.spec, Teller::Token, tokens.extras.as_map()));
+    facts.extend(read_facts(&case.spec, Teller::Account, &account.profile));
+    for name in case.spec.facts.keys() {
+        assert!(facts.contains_key(name), "{}: no {name}", case.spec.strategy);
+    }
+    if !facts.is_empty() {
+        let mut text = String::new();
+        for (name, fact) in &facts {
+            writeln!(text, "{name} {fact}").unwrap();
+        }
+        case.note("What is kept beside", &text);
+    }
 }
 
 fn revoke(case: &mut Case, tokens: &TokenReply) {
@@ -246,7 +292,7 @@ fn revoke(case: &mut Case, tokens: &TokenReply) {
         access_token: Some(&tokens.access_token),
         refresh_token: tokens.refresh_token.as_ref(),
     };
-    match revocation_request(&case.provider, revocable) {
+    match revocation_request(&case.provider, revocable, MOMENT) {
         Ok(request) => {
             let text = printed(&request);
             let all = format!("{text}{:?}", request.headers());
@@ -286,7 +332,7 @@ fn summary(case: &Case, reply: &TokenReply) -> String {
     let refresh_ends = reply
         .refresh_expires_in
         .map_or_else(|| "unsaid".to_owned(), |life| format!("in {} s", life.as_secs()));
-    let set = |scopes: &Option<protocol::oauth::scope::ScopeSet>| {
+    let set = |scopes: &Option<ScopeSet>| {
         scopes.as_ref().map_or_else(|| "as asked".to_owned(), ToString::to_string)
     };
     let extras: Vec<&str> = reply.extras.as_map().keys().map(String::as_str).collect();

@@ -12,6 +12,9 @@
 //! 4. [`userinfo_request`], [`emails_request`], or the connection's own script → [`read_account`].
 //! 5. [`revocation_request`] → [`read_revocation_reply`].
 //!
+//! [`Facts`] are kept of an account beside its tokens; with them [`options_of_account`] leads each later
+//! request to where the account is.
+//!
 //! What is peculiar to a provider stands in `catalogue/<strategy>.toml`, with
 //! its sources; only what data cannot say is code, in `quirks`.
 //!
@@ -20,6 +23,8 @@
 //! straight into types that cannot be printed, and sizes are bounded.
 
 mod account;
+mod asked;
+mod assertion;
 mod attribute_map;
 mod authorize_url;
 mod callback;
@@ -27,6 +32,7 @@ mod catalogue;
 mod endpoint;
 #[cfg(test)]
 mod every_provider;
+mod facts;
 mod fault;
 mod metadata;
 mod options;
@@ -47,12 +53,15 @@ mod token_call;
 mod token_reply;
 
 pub use account::{AccountFault, AccountReplies, ProviderAccount, read_account};
+pub use asked::connect_scopes;
+pub use assertion::Moment;
 pub use authorize_url::{
     AuthorizeRequest, AuthorizeUrl, CONNECT_PARAMETERS, Purpose, authorize_url,
 };
-pub use callback::{CallbackFault, read_callback};
+pub use callback::{Callback, CallbackFault, read_callback};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use facts::{Facts, options_of_account, read_facts};
 pub use fault::{FaultCode, TokenFault};
 pub use metadata::{MetadataError, read_metadata};
 pub use options::OptionsError;
@@ -62,7 +71,7 @@ pub use reply::{REPLY_BYTES_MAX, Reply};
 pub use request::{ProviderRequest, RequestBody, RequestError};
 pub use resolve::TRANSPORT_HEADERS;
 pub use revocation::{RevocableTokens, read_revocation_reply, revocation_request};
-pub use scopes::effective as every_name_of;
+pub use scopes::{effective as every_name_of, in_words};
 pub use spec::{RefreshSpec, Rotation, Spec};
 pub use template::Template;
 pub use token_call::{code_request, emails_request, refresh_request, userinfo_request};

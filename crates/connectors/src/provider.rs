@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+use protocol::jose::jws::{Algorithm, SigningKey};
 use protocol::oauth::scope::ScopeSet;
 use protocol::secret::ClientSecret;
 use serde_json::{Map, Value};
@@ -16,7 +17,8 @@ use crate::endpoint::Endpoint;
 use crate::metadata::discovery_url_of;
 use crate::options::{Options, OptionsError};
 use crate::parameters::UpstreamParameter;
-use crate::scopes;
+use crate::resolve::assertion_algorithm;
+use crate::scopes::{self, ConfiguredScopes};
 use crate::spec::{RequestSeparator, Spec};
 
 /// Everything that a call to a provider needs.
@@ -32,16 +34,17 @@ pub struct Provider {
     pub client_secret: Option<ClientSecret>,
     /// How we prove it.
     pub client_auth: ClientAuth,
+    /// By what we prove it with [`ClientAuth::PrivateKeyJwt`]. Whoever has the connection's keys
+    /// puts it here.
+    pub assertion_key: Option<Arc<SigningKey>>,
+    /// Whom our assertions are for.
+    pub(crate) assertion_audience: String,
     /// Whether codes are bound to a verifier.
     pub pkce: Pkce,
-    /// What the connection asks for, without the words for offline access.
-    pub scopes: ScopeSet,
-    /// Whether the connection asks for access in the person's absence.
-    pub offline: bool,
     /// Extra parameters of the authorization request, by name.
     pub upstream_params: BTreeMap<String, UpstreamParameter>,
-    pub(crate) offline_scopes: ScopeSet,
-    pub(crate) separator: RequestSeparator,
+    /// What the connection asks for.
+    pub(crate) asks: ConfiguredScopes,
     /// What stands between scopes once a request brings its own.
     pub(crate) added_separator: RequestSeparator,
     pub(crate) names_issuer_in_response: bool,
@@ -86,6 +89,8 @@ pub enum ClientAuth {
     Post,
     /// The secret alone as the user name of Basic.
     BasicSecret,
+    /// `private_key_jwt` (OpenID Connect Core §9): an assertion under a key of the connection's.
+    PrivateKeyJwt,
     /// A public client, or one whose custom headers authenticate it.
     None,
 }
@@ -143,6 +148,13 @@ impl Provider {
     /// for the account. `endpoints.issuer` and `endpoints.jwks` are set if so.
     pub fn expects_id_token(&self) -> bool {
         self.spec.account.id_token
+    }
+
+    /// The algorithm that a connection's options want its assertions to be signed by, if they name
+    /// one that is supported.
+    pub fn assertion_algorithm(options: &Map<String, Value>) -> Option<Algorithm> {
+        // Options that name another were refused when they were given.
+        assertion_algorithm(Options(options)).ok().flatten()
     }
 
     /// What came of the scopes that were asked for. `granted` is what the answer

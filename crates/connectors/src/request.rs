@@ -7,9 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request};
+use protocol::jose::jws::SigningError;
 use protocol::secret::ProviderAccessToken;
 use zeroize::Zeroizing;
 
+use crate::assertion::{self, ASSERTION_TYPE, Moment};
 use crate::endpoint::Endpoint;
 use crate::provider::{ClientAuth, Provider};
 use crate::spec::{BodyFormat, Call};
@@ -55,6 +57,12 @@ pub enum RequestError {
     /// The provider wants us to authenticate, and the connection has no secret.
     #[error("the connection has no client secret")]
     NoSecret,
+    /// The provider wants an assertion of us, and the connection has no key to sign one.
+    #[error("the connection has no key")]
+    NoKey,
+    /// The assertion cannot be signed.
+    #[error("the client assertion cannot be signed")]
+    Assertion(#[from] SigningError),
     /// A token or secret contains what a header cannot.
     #[error("a token cannot stand in a header")]
     NotAHeader(#[from] http::header::InvalidHeaderValue),
@@ -111,6 +119,7 @@ pub(crate) fn client_post(
     form: Form,
     auth: ClientAuth,
     format: BodyFormat,
+    moment: Moment<'_>,
 ) -> Result<ProviderRequest, RequestError> {
     let mut headers = base_headers("application/json", &provider.spec.token.headers)?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
@@ -128,6 +137,11 @@ pub(crate) fn client_post(
         (ClientAuth::Post, Some(secret)) => {
             form.field(id, &provider.client_id).field("client_secret", secret.expose())
         }
+        // RFC 7521 §4.2: "client_id" is optional beside an assertion; many a provider looks for it.
+        (ClientAuth::PrivateKeyJwt, _) => form
+            .field(id, &provider.client_id)
+            .field("client_assertion_type", ASSERTION_TYPE)
+            .field("client_assertion", &assertion::sign(provider, moment)?),
         // RFC 6749 §3.2.1: a client MAY use "client_id" to identify itself.
         (ClientAuth::None, Some(_)) | (_, None) => form.field(id, &provider.client_id),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, header};
+use protocol::jose::jws::Algorithm;
 use protocol::oidc::discovery::ProviderMetadata;
 use protocol::secret::ClientSecret;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use crate::parameters;
 use crate::provider::{ClientAuth, Endpoints, Pkce, Provider};
 use crate::scopes;
 use crate::spec::{ClientAuthRule, PkceRule, RequestSeparator, Spec, VariableSpec};
-use crate::template::{self, Template};
+use crate::template::Template;
 
 /// Headers that belong to the connection and not to a caller.
 pub const TRANSPORT_HEADERS: [HeaderName; 7] = [
@@ -55,20 +56,20 @@ impl Provider {
         let custom_headers = custom_headers(options)?;
         let authenticates_itself = custom_headers.iter().any(|(n, _)| *n == header::AUTHORIZATION);
         let usable_secret = secret.is_some() && !authenticates_itself;
-        let asked = scopes::configured(spec, options)?;
+        let asks = scopes::configured(spec, options)?;
+        let endpoints = endpoints(spec, options, metadata)?;
         Ok(Self {
             spec: Arc::clone(spec),
-            endpoints: endpoints(spec, options, metadata)?,
+            assertion_key: None,
+            assertion_audience: assertion_audience(options, &endpoints)?,
+            endpoints,
             client_id: client_id.to_owned(),
-            client_auth: client_auth(spec, options, metadata, usable_secret)?,
+            client_auth: client_auth(spec, options, metadata, usable_secret, authenticates_itself)?,
             pkce: pkce(spec, options, metadata, secret.is_some())?,
             client_secret: secret,
-            scopes: asked.scopes,
-            offline: asked.offline,
             upstream_params: parameters::configured(spec, options)?,
-            offline_scopes: asked.offline_scopes,
-            separator: asked.separator,
-            added_separator: added_separator(options, asked.separator)?,
+            added_separator: added_separator(options, asks.separator)?,
+            asks,
             names_issuer_in_response: metadata
                 .is_some_and(|m| m.authorization_response_iss_parameter_supported),
             custom_headers,
@@ -188,10 +189,7 @@ fn variable_value(
     }
     for option in &variable.options {
         let Some(value) = options.string(option)? else { continue };
-        // The catalogue was refused if one of its patterns is none.
-        let fits = template::pattern(&variable.pattern)
-            .is_ok_and(|pattern| template::fits(&pattern, value));
-        return if fits {
+        return if variable.admits(value) {
             Ok(value.to_owned())
         } else {
             Err(malformed(option, "a value that fits"))
@@ -231,6 +229,7 @@ fn client_auth(
     options: Options<'_>,
     metadata: Option<&ProviderMetadata>,
     usable_secret: bool,
+    authenticates_itself: bool,
 ) -> Result<ClientAuth, OptionsError> {
     let method = match spec.client.auth {
         ClientAuthRule::Post => ClientAuth::Post,
@@ -240,6 +239,9 @@ fn client_auth(
             Some("client_secret_post") => ClientAuth::Post,
             Some("client_secret_basic") => ClientAuth::Basic,
             Some("none") => ClientAuth::None,
+            Some("private_key_jwt") if !authenticates_itself => {
+                return assertion_algorithm(options).map(|_| ClientAuth::PrivateKeyJwt);
+            }
             Some(other) => {
                 return Err(OptionsError::Unsupported {
                     option: "token_endpoint_auth_method",
@@ -252,6 +254,25 @@ fn client_auth(
     // RFC 6749 §2.3: the client MUST NOT use more than one authentication method
     // in each request. A configured Authorization header is one already.
     Ok(if usable_secret { method } else { ClientAuth::None })
+}
+
+/// The algorithm that the options want assertions to be signed by, if they name one.
+pub(crate) fn assertion_algorithm(options: Options<'_>) -> Result<Option<Algorithm>, OptionsError> {
+    let option = "token_endpoint_auth_signing_alg";
+    let Some(name) = options.string(option)? else { return Ok(None) };
+    let unsupported = || OptionsError::Unsupported { option, value: name.to_owned() };
+    Algorithm::parse(name).ok_or_else(unsupported).map(Some)
+}
+
+/// Whom assertions are for. RFC 7523 §3 takes either.
+fn assertion_audience(options: Options<'_>, endpoints: &Endpoints) -> Result<String, OptionsError> {
+    let option = "token_endpoint_jwtca_aud_format";
+    let endpoint = || endpoints.token.url().to_string();
+    match options.string(option)? {
+        None | Some("token_endpoint") => Ok(endpoint()),
+        Some("issuer") => Ok(endpoints.issuer.clone().unwrap_or_else(endpoint)),
+        Some(other) => Err(OptionsError::Unsupported { option, value: other.to_owned() }),
+    }
 }
 
 fn discovered_client_auth(metadata: Option<&ProviderMetadata>) -> ClientAuth {

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use protocol::secret::{ProviderAccessToken, ProviderRefreshToken};
 
+use crate::assertion::Moment;
 use crate::fault::{TokenFault, classify, error_code};
 use crate::provider::{ClientAuth, Provider};
 use crate::quirks::github;
@@ -23,6 +24,7 @@ pub struct RevocableTokens<'a> {
 pub fn revocation_request(
     provider: &Provider,
     tokens: RevocableTokens<'_>,
+    moment: Moment<'_>,
 ) -> Result<ProviderRequest, RequestError> {
     let endpoint = provider.endpoints.revocation.as_ref();
     let endpoint = endpoint.ok_or(RequestError::NoEndpoint("revocation"))?;
@@ -53,7 +55,7 @@ pub fn revocation_request(
     let form = Form::new().field(&spec.parameter, token);
     let form = if spec.hint { form.field("token_type_hint", hint) } else { form };
     let auth = if spec.client_auth { provider.client_auth } else { ClientAuth::None };
-    client_post(provider, endpoint, form, auth, format)
+    client_post(provider, endpoint, form, auth, format, moment)
 }
 
 /// Reads the reply to [`revocation_request`]. A grant that was gone already is
@@ -82,7 +84,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::{oauth2, oidc, provider};
+    use crate::testing::{MOMENT, oauth2, oidc, provider};
 
     fn tokens<'a>(
         access_token: Option<&'a ProviderAccessToken>,
@@ -95,7 +97,7 @@ mod tests {
     fn the_token_that_ends_most_is_revoked() {
         let (access, refresh) = (ProviderAccessToken::new("at"), ProviderRefreshToken::new("rt"));
         let check = |provider: &Provider, tokens: RevocableTokens<'_>, expected: &str| {
-            let request = revocation_request(provider, tokens).unwrap();
+            let request = revocation_request(provider, tokens, MOMENT).unwrap();
             let body = String::from_utf8(request.body().as_bytes().to_vec()).unwrap();
             let authorized = request.headers().contains_key("authorization");
             let printed = format!("{} {} {authorized} {body}", request.method(), request.uri());
@@ -128,7 +130,8 @@ mod tests {
         let access = ProviderAccessToken::new("at");
         let refresh = ProviderRefreshToken::new("rt");
         let check = |provider: &Provider, tokens: RevocableTokens<'_>, expected: &str| {
-            assert_eq!(revocation_request(provider, tokens).unwrap_err().to_string(), expected);
+            let refused = revocation_request(provider, tokens, MOMENT).unwrap_err();
+            assert_eq!(refused.to_string(), expected);
         };
         let social = oauth2(&json!({}));
         check(&social, tokens(Some(&access), None), "the provider has no revocation endpoint");

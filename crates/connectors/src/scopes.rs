@@ -111,6 +111,27 @@ pub(crate) fn split(spec: &Spec, asked: &ScopeSet) -> Split {
     Split { scopes, offline_scopes, offline }
 }
 
+/// The members of `more` that `scopes` has under no name, each by one name: an answer is kept under
+/// every name that its scopes go by.
+pub(crate) fn beside(spec: &Spec, scopes: &ScopeSet, more: &ScopeSet) -> ScopeSet {
+    let mut beside = ScopeSet::empty();
+    for scope in &more.without(scopes) {
+        let names = other_names(&spec.scopes, scope.as_str());
+        let is_known = |name: &String| scopes.contains(name) || beside.contains(name);
+        if !names.iter().any(is_known) {
+            beside.insert(scope.clone());
+        }
+    }
+    beside
+}
+
+/// What a scope allows, in plain words, if the catalogue has them under one of its names.
+pub fn in_words<'a>(spec: &'a Spec, scope: &str) -> Option<&'a str> {
+    let names = other_names(&spec.scopes, scope);
+    let mut names = std::iter::once(scope).chain(names.iter().map(String::as_str));
+    names.find_map(|name| spec.scopes.words.get(name)).map(String::as_str)
+}
+
 /// The words by which this provider is asked for offline access.
 pub(crate) fn offline(spec: &Spec) -> ScopeSet {
     spec.offline.scopes.iter().filter_map(|scope| Scope::parse(scope).ok()).collect()

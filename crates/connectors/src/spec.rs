@@ -12,13 +12,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::template::Template;
+use crate::template::{self, Template};
 
 mod account;
+mod facts;
 mod scopes;
 mod tokens;
 
 pub use account::{AccountSpec, Call, MatchSpec, RevocationCall, RevocationSpec, UserinfoSpec};
+pub use facts::{FactSpec, Teller, ToldSpec};
 pub use scopes::{AnswerSeparator, EmptyAnswer, OfflineSpec, RequestSeparator, ScopesSpec};
 pub use tokens::{
     BodyFormat, ErrorCase, ErrorSpec, Meaning, RefreshSpec, Rotation, TokenKind, TokenSpec,
@@ -82,6 +84,9 @@ pub struct Spec {
     pub revocation: RevocationSpec,
     /// Where the facts about an account stand.
     pub account: AccountSpec,
+    /// What is kept of an account because calls to the provider's API need it, by name.
+    #[serde(default)]
+    pub facts: BTreeMap<String, FactSpec>,
     /// What an operator has to do there.
     #[serde(default)]
     pub setup: SetupSpec,
@@ -171,6 +176,16 @@ pub struct VariableSpec {
     pub example: String,
     /// What it is, in plain words.
     pub words: String,
+    /// Where the provider tells a person's own value, which then goes before the connection's.
+    pub told: Option<ToldSpec>,
+}
+
+impl VariableSpec {
+    /// Whether a value may stand in an address.
+    pub(crate) fn admits(&self, value: &str) -> bool {
+        // The catalogue was refused if one of its patterns is none.
+        template::pattern(&self.pattern).is_ok_and(|pattern| template::fits(&pattern, value))
+    }
 }
 
 /// A provider's addresses, or the options that hold them.

@@ -9,12 +9,17 @@ use protocol::secret::{ClientSecret, ProviderIdToken};
 use protocol::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::assertion::Moment;
 use crate::catalogue::Catalogue;
 use crate::options::OptionsError;
 use crate::provider::Provider;
 use crate::spec::Spec;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::embedded().unwrap());
+
+/// When requests are made in tests.
+pub(crate) const MOMENT: Moment<'static> =
+    Moment { jti: "jti-1", now: Timestamp::from_seconds(1_000) };
 
 /// What the catalogue knows of a strategy.
 pub(crate) fn spec(strategy: &str) -> Arc<Spec> {

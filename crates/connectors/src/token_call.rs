@@ -4,6 +4,7 @@ use protocol::secret::{
     AuthorizationCode, CodeVerifier, ProviderAccessToken, ProviderRefreshToken,
 };
 
+use crate::assertion::Moment;
 use crate::provider::{Pkce, Provider};
 use crate::request::{Form, ProviderRequest, RequestError, bearer_call, client_post};
 use crate::spec::Call;
@@ -17,6 +18,7 @@ pub fn code_request(
     code: &AuthorizationCode,
     redirect_uri: &str,
     verifier: &CodeVerifier,
+    moment: Moment<'_>,
 ) -> Result<ProviderRequest, RequestError> {
     let form = Form::new()
         .field("grant_type", "authorization_code")
@@ -29,7 +31,7 @@ pub fn code_request(
     };
     let (spec, auth) = (&provider.spec.token, provider.client_auth);
     let form = form.fields(&spec.code_parameters);
-    client_post(provider, &provider.endpoints.token, form, auth, spec.body)
+    client_post(provider, &provider.endpoints.token, form, auth, spec.body, moment)
 }
 
 /// Renews an access token (RFC 6749 §6). No `scope` is sent: everything that
@@ -37,6 +39,7 @@ pub fn code_request(
 pub fn refresh_request(
     provider: &Provider,
     refresh_token: &ProviderRefreshToken,
+    moment: Moment<'_>,
 ) -> Result<ProviderRequest, RequestError> {
     let form = Form::new()
         .field("grant_type", "refresh_token")
@@ -44,7 +47,7 @@ pub fn refresh_request(
     let (spec, auth) = (&provider.spec.token, provider.client_auth);
     let form = form.fields(&spec.refresh_parameters);
     let endpoint = provider.endpoints.refresh.as_ref().unwrap_or(&provider.endpoints.token);
-    client_post(provider, endpoint, form, auth, spec.body)
+    client_post(provider, endpoint, form, auth, spec.body, moment)
 }
 
 /// Asks who the account is (OpenID Connect Core §5.3.1, or the provider's own).
@@ -77,7 +80,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{oauth2, provider, try_provider, with_metadata};
+    use crate::testing::{MOMENT, oauth2, provider, try_provider, with_metadata};
 
     /// The request in lines: target, headers, body.
     fn printed(request: &ProviderRequest) -> String {
@@ -91,7 +94,8 @@ mod tests {
     fn code(provider: &Provider) -> ProviderRequest {
         let code = AuthorizationCode::new("code/1");
         let verifier = CodeVerifier::new("verifier-1");
-        code_request(provider, &code, "https://acme.test/login/callback", &verifier).unwrap()
+        code_request(provider, &code, "https://acme.test/login/callback", &verifier, MOMENT)
+            .unwrap()
     }
 
     const FORM: &str = "accept: application/json\nuser-agent: Strongroom\n\
@@ -138,7 +142,7 @@ mod tests {
     fn a_refresh_asks_for_what_was_granted() {
         let token = ProviderRefreshToken::new("1//0g+x");
         let google = provider("google-oauth2", &json!({}));
-        let request = refresh_request(&google, &token).unwrap();
+        let request = refresh_request(&google, &token, MOMENT).unwrap();
         assert_eq!(
             printed(&request),
             format!(

@@ -1,7 +1,7 @@
 //! The one emulator that all handlers share: fixed configuration, the clock
 //! with its offset, and the state behind one mutex.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub(crate) calendars: HashMap<String, Vec<CalendarEvent>>,
     pub(crate) stats: Stats,
     pub(crate) faults: Faults,
+    /// The names of the client assertions that were used.
+    pub(crate) assertions: HashSet<String>,
     pub(crate) ledger: Ledger,
 }
 
@@ -60,6 +62,7 @@ impl State {
             calendars: HashMap::new(),
             stats: Stats::default(),
             faults: Faults::default(),
+            assertions: HashSet::new(),
             ledger,
         }
     }
@@ -148,6 +151,11 @@ impl App {
                 && client.client_secret.as_ref().is_some_and(|own| own.ct_eq(&secret))
         };
         self.clients.iter().find(known)
+    }
+
+    /// The clients of a flavour.
+    pub(crate) fn clients(&self, flavour: Flavour) -> impl Iterator<Item = &Client> {
+        self.clients.iter().filter(move |client| client.flavour == flavour)
     }
 
     /// The file of a catalogued provider.

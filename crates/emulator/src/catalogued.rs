@@ -8,23 +8,24 @@
 
 mod account;
 mod answer;
+mod discovery;
 mod request;
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State as Shared};
+use axum::extract::{RawPathParams, RawQuery, State as Shared};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json};
 use connectors::Spec;
-use connectors::spec::RevocationCall;
+use connectors::spec::{RevocationCall, TokenKind};
 use protocol::secret::{ProviderAccessToken, ProviderRefreshToken};
 use serde_json::json;
 
-pub(crate) use account::{organization, profile};
+pub(crate) use account::{callback, organization, profile};
 pub(crate) use request::{lenient, needs_page};
 
 use crate::app::App;
@@ -32,7 +33,8 @@ use crate::config::{Behaviour, RefreshTokens};
 use crate::faults::Endpoint;
 use crate::flavour::Flavour;
 use crate::form::Form;
-use crate::oidc::{authorize, discovery, id_token};
+use crate::grants::Refusal;
+use crate::oidc::{authorize, discovery as documents, id_token};
 use crate::stats::Counted;
 use crate::token::{TokenRefusal, redeem_code, refresh};
 
@@ -42,18 +44,20 @@ pub(crate) fn endpoints(spec: &Spec) -> Vec<(String, Endpoint, MethodRouter<Arc<
     let refresh = endpoints.refresh.as_ref().map(|at| (at, Endpoint::Token, post(token)));
     let userinfo = endpoints.userinfo.as_ref().map(|at| (at, Endpoint::UserInfo, any(userinfo)));
     let revocation = endpoints.revocation.as_ref().map(|at| (at, Endpoint::Revoke, any(revoke)));
-    let jwks = endpoints.jwks.as_ref().map(|at| (at, Endpoint::Jwks, get(discovery::jwks)));
+    let jwks = endpoints.jwks.as_ref().map(|at| (at, Endpoint::Jwks, get(documents::jwks)));
     let authorization =
         endpoints.authorization.as_ref().map(|at| (at, Endpoint::Authorize, get(authorize)));
     let code = endpoints.token.as_ref().map(|at| (at, Endpoint::Token, post(token)));
-    [authorization, code, refresh, userinfo, revocation, jwks]
-        .into_iter()
-        .flatten()
-        .map(|(at, endpoint, methods)| {
-            let path = at.path().split('?').next().unwrap_or_default();
-            (format!("/{}{path}", spec.strategy), endpoint, methods)
-        })
-        .collect()
+    let own = [authorization, code, refresh, userinfo, revocation, jwks].into_iter().flatten();
+    let own = own.map(|(at, endpoint, methods)| {
+        let path = at.path().split('?').next().unwrap_or_default();
+        (format!("/{}{path}", spec.strategy), endpoint, methods)
+    });
+    let document = (spec.discovery || endpoints.issuer.is_some()).then(|| {
+        let path = format!("/{}/.well-known/openid-configuration", spec.strategy);
+        (path, Endpoint::Discovery, get(discovery::configuration))
+    });
+    own.chain(document).collect()
 }
 
 /// How the provider treats its tokens, as its file has it.
@@ -96,10 +100,14 @@ async fn authorize(
 async fn token(
     Shared(app): Shared<Arc<App>>,
     Extension(flavour): Extension<Flavour>,
+    path: RawPathParams,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let Some(spec) = app.spec(flavour) else { return StatusCode::NOT_FOUND.into_response() };
+    if is_elsewhere(spec, &path) {
+        return answer::refusal(spec, &TokenRefusal::Grant(Refusal::UnknownRefreshToken));
+    }
     let behaviour = app.lock().behaviour(flavour);
     let answered = request::token(&app, spec, flavour, &headers, &body).and_then(|call| {
         let (client, form) = (call.client, &call.form);
@@ -113,14 +121,25 @@ async fn token(
     answered.unwrap_or_else(|refusal| answer::refusal(spec, &refusal))
 }
 
+/// Whether an address is that of a place that knows nothing of the accounts, because the callbacks say
+/// that they are in another.
+fn is_elsewhere(spec: &Spec, path: &RawPathParams) -> bool {
+    path.iter().any(|(name, value)| {
+        let variable = spec.variables.get(name);
+        variable.is_some_and(|known| known.told.is_some() && known.example != value)
+    })
+}
+
 /// The account of an access token, at whatever path and by whatever method.
 async fn userinfo(
     Shared(app): Shared<Arc<App>>,
     Extension(flavour): Extension<Flavour>,
+    path: RawPathParams,
     headers: HeaderMap,
 ) -> Response {
     let Some(spec) = app.spec(flavour) else { return StatusCode::NOT_FOUND.into_response() };
-    let Some(token) = bearer(spec, &headers) else {
+    let token = bearer(spec, &headers).filter(|_| !is_elsewhere(spec, &path));
+    let Some(token) = token else {
         return StatusCode::UNAUTHORIZED.into_response();
     };
     let now = app.now();
@@ -146,6 +165,7 @@ fn bearer(spec: &Spec, headers: &HeaderMap) -> Option<ProviderAccessToken> {
 async fn revoke(
     Shared(app): Shared<Arc<App>>,
     Extension(flavour): Extension<Flavour>,
+    path: RawPathParams,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -158,6 +178,7 @@ async fn revoke(
             form.value(&rule.parameter).map(ToOwned::to_owned)
         }
     };
+    let token = token.filter(|_| !is_elsewhere(spec, &path));
     let Some(token) = token else { return StatusCode::BAD_REQUEST.into_response() };
     if rule.client_auth
         && let Err(refused) = request::client(&app, spec, flavour, &headers, &form)
@@ -170,8 +191,14 @@ async fn revoke(
     let grants = &state.grants;
     let owner = grants.owner_of_refresh_token(&refresh).or(grants.owner_of_access_token(&access));
     let owner = owner.filter(|account| account.flavour == flavour).cloned();
-    let ended =
-        state.grants.revoke_refresh_token(&refresh) || state.grants.revoke_access_token(&access);
+    let ended = match (rule.how, rule.token) {
+        (RevocationCall::Bearer, _) | (_, TokenKind::Access) => {
+            state.grants.revoke_family_of(&access)
+        }
+        (RevocationCall::Form | RevocationCall::Json, TokenKind::Refresh) => {
+            state.grants.revoke_refresh_token(&refresh) || state.grants.revoke_access_token(&access)
+        }
+    };
     if let Some(account) = owner.filter(|_| ended) {
         state.count(Counted::Revocation, &account);
     }

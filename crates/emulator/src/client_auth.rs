@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use protocol::secret::ClientSecret;
 
 use crate::app::App;
+use crate::client_assertion;
 use crate::config::{Client, ClientAuthMethod};
 use crate::flavour::Flavour;
 use crate::form::Form;
@@ -22,6 +23,7 @@ pub(crate) enum ClientRefusal {
     UnknownClient,
     MethodNotRegistered,
     WrongSecret,
+    WrongAssertion,
 }
 
 impl ClientRefusal {
@@ -30,7 +32,9 @@ impl ClientRefusal {
             Self::MalformedHeader => "The Authorization header is not valid HTTP Basic.",
             Self::TwoMethods => "The client authenticates by more than one method.",
             Self::NoClientId => "The client is not named.",
-            Self::UnknownClient | Self::WrongSecret => "The client credentials are wrong.",
+            Self::UnknownClient | Self::WrongSecret | Self::WrongAssertion => {
+                "The client credentials are wrong."
+            }
             Self::MethodNotRegistered => {
                 "This way of authentication is not registered for the client."
             }
@@ -44,7 +48,8 @@ impl ClientRefusal {
             Self::NoClientId
             | Self::UnknownClient
             | Self::MethodNotRegistered
-            | Self::WrongSecret => false,
+            | Self::WrongSecret
+            | Self::WrongAssertion => false,
         }
     }
 }
@@ -57,6 +62,14 @@ pub(crate) fn authenticate<'a>(
     headers: &HeaderMap,
     form: &Form,
 ) -> Result<&'a Client, ClientRefusal> {
+    if let Some(assertion) = form.value("client_assertion") {
+        // RFC 6749 §2.3: The client MUST NOT use more than one authentication
+        // method in each request.
+        if headers.contains_key(AUTHORIZATION) || form.value("client_secret").is_some() {
+            return Err(ClientRefusal::TwoMethods);
+        }
+        return client_assertion::authenticate(app, flavour, assertion, form);
+    }
     let (client_id, secret, method) = presented(headers, form)?;
     let client = app.client(flavour, &client_id).ok_or(ClientRefusal::UnknownClient)?;
     if !client.auth_methods.contains(&method) {

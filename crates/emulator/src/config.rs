@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::Spec;
+use protocol::jose::jwk::JwkSet;
 use protocol::jose::jws::SigningKey;
 use protocol::secret::{ClientSecret, Password};
 use protocol::time::Timestamp;
@@ -82,6 +83,23 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// The ways of authentication that this client may use.
     pub auth_methods: Vec<ClientAuthMethod>,
+    /// The public keys of a client that authenticates by assertions.
+    pub keys: RegisteredKeys,
+}
+
+/// The public keys of a client, which whoever registered it may replace while the emulator runs.
+#[derive(Clone, Debug, Default)]
+pub struct RegisteredKeys(Arc<Mutex<JwkSet>>);
+
+impl RegisteredKeys {
+    /// Registers these keys in the place of all others.
+    pub fn replace(&self, keys: JwkSet) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    pub(crate) fn get(&self) -> JwkSet {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Client {
@@ -106,6 +124,25 @@ impl Client {
                 }
                 Flavour::GitHub | Flavour::GitHubApp => vec![ClientAuthMethod::ClientSecretPost],
             },
+            keys: RegisteredKeys::default(),
+        }
+    }
+
+    /// A client that authenticates by assertions under its own keys, at the generic provider.
+    pub fn with_keys(
+        client_id: impl Into<String>,
+        keys: RegisteredKeys,
+        redirect_uris: Vec<String>,
+    ) -> Self {
+        let client_id = client_id.into();
+        Self {
+            flavour: Flavour::Oidc,
+            name: client_id.clone(),
+            client_id,
+            client_secret: None,
+            redirect_uris,
+            auth_methods: vec![ClientAuthMethod::PrivateKeyJwt],
+            keys,
         }
     }
 
@@ -123,6 +160,7 @@ impl Client {
             client_secret: None,
             redirect_uris,
             auth_methods: vec![ClientAuthMethod::None],
+            keys: RegisteredKeys::default(),
         }
     }
 }
@@ -134,6 +172,8 @@ pub enum ClientAuthMethod {
     ClientSecretBasic,
     /// `client_id` and `client_secret` in the body (RFC 6749 §2.3.1).
     ClientSecretPost,
+    /// An assertion under a key of the client (RFC 7523 §2.2).
+    PrivateKeyJwt,
     /// `client_id` alone, proven by PKCE.
     None,
 }

@@ -283,8 +283,9 @@ impl Flavour {
     /// Whether the user may untick single scopes on the consent page.
     pub(crate) fn has_granular_consent(self) -> bool {
         match self {
-            Self::Google => true,
-            Self::Oidc | Self::GitHub | Self::GitHubApp | Self::Catalogued(_) => false,
+            // Whoever plays a provider may find out what comes of less.
+            Self::Google | Self::Catalogued(_) => true,
+            Self::Oidc | Self::GitHub | Self::GitHubApp => false,
         }
     }
 

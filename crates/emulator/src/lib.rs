@@ -49,6 +49,7 @@ mod app;
 mod bearer;
 mod calendar;
 mod catalogued;
+mod client_assertion;
 mod client_auth;
 mod config;
 mod control;
@@ -81,7 +82,7 @@ use url::Url;
 
 pub use config::{
     AnswerFormat, Behaviour, Behaviours, Client, ClientAuthMethod, Clock, Config, Entropy,
-    RefreshTokens, User,
+    RefreshTokens, RegisteredKeys, User,
 };
 pub use flavour::{Flavour, Strategy};
 

@@ -77,10 +77,7 @@ impl<'a> Death<'a> {
 /// How an account is doing.
 pub fn health(app: &App, account: &ConnectedAccount, now: Timestamp) -> AccountHealth {
     let spec = app.catalogue.get(&account.strategy);
-    let lifetimes = spec.map_or(
-        Lifetimes { margin: Duration::ZERO, first: Duration::ZERO, assumed: Duration::ZERO },
-        |spec| tokensets::lifetimes(spec),
-    );
+    let lifetimes = spec.map_or_else(Lifetimes::default, |spec| tokensets::lifetimes(spec));
     let setback = account.renewal.setback.as_ref();
     let (reason, since) = match &account.health {
         Health::NeedsReconnect { reason, since } => (Some(reason.clone()), Some(*since)),
@@ -123,6 +120,8 @@ mod tests {
             subject: "1".into(),
             email: None,
             email_verified: false,
+            label: "1".to_owned(),
+            facts: std::collections::BTreeMap::new(),
             scopes: ScopeSet::empty(),
             created_at: at(0),
             connected_at: at(0),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use connectors::spec::PkceRule;
 use connectors::{
-    AuthorizeRequest, OptionsError, Pkce, Provider, Purpose, Reply, RequestBody, Rotation, Spec,
-    TokenFault, authorize_url, code_request, read_token_reply,
+    AuthorizeRequest, Facts, Moment, OptionsError, Pkce, Provider, Purpose, Reply, RequestBody,
+    Rotation, Spec, TokenFault, authorize_url, code_request, read_token_reply,
 };
 use model::connection::{Connection, Strategy};
 use model::tenant::Tenant;
@@ -118,7 +118,7 @@ async fn provider_findings(
     if is_lost {
         return Ok(findings);
     }
-    let provider = match resolve_provider(app, context, stored, now).await {
+    let provider = match resolve_provider(app, context, stored, &Facts::new(), now).await {
         Ok(provider) => provider,
         Err(JourneyError::Options(error)) => {
             findings.insert(0, Finding::Settings(Some(error)));
@@ -128,6 +128,11 @@ async fn provider_findings(
             return Ok(vec![Finding::Discovery(Discovery::Failed(error))]);
         }
         Err(JourneyError::NotAProvider) => return Err(CheckError::NotAProvider),
+        Err(JourneyError::NoKey) => {
+            findings.insert(0, Finding::Settings(None));
+            findings.push(Finding::Credentials(Credentials::NoKey));
+            return Ok(findings);
+        }
         Err(JourneyError::Key(error)) => return Err(error.into()),
     };
     findings.insert(0, Finding::Settings(None));
@@ -136,7 +141,7 @@ async fn provider_findings(
         let keys = documents.keys(&app.outbound, jwks.url(), Wanted::Recent, now).await;
         findings.push(Finding::Keys(keys.err()));
     }
-    findings.push(Finding::Credentials(credentials(app, context, &provider).await));
+    findings.push(Finding::Credentials(credentials(app, context, &provider, now).await));
     findings.extend(asked(app, context, &provider, metadata.as_deref()));
     findings.push(Finding::Pkce(pkce(&provider)));
     Ok(findings)
@@ -162,11 +167,17 @@ async fn discover(
 }
 
 /// Redeems a code that nobody was given.
-async fn credentials(app: &App, context: &Context, provider: &Provider) -> Credentials {
+async fn credentials(
+    app: &App,
+    context: &Context,
+    provider: &Provider,
+    now: Timestamp,
+) -> Credentials {
     let code: AuthorizationCode = app.entropy.secret("");
     let verifier: CodeVerifier = app.entropy.secret("");
     let redirect_uri = context.base.join(CALLBACK_PATH);
-    let request = match code_request(provider, &code, &redirect_uri, &verifier) {
+    let moment = Moment { jti: &app.entropy.uuid(), now };
+    let request = match code_request(provider, &code, &redirect_uri, &verifier, moment) {
         Ok(request) => request,
         Err(error) => return Credentials::Request(error),
     };
@@ -202,7 +213,7 @@ fn asked(
     let asked = authorize_url(
         provider,
         &AuthorizeRequest {
-            purpose: Purpose::Connect { scopes: None },
+            purpose: Purpose::Connect { scopes: None, earlier: &ScopeSet::empty() },
             parameters: &[],
             redirect_uri: &context.base.join(CALLBACK_PATH),
             state: &state,

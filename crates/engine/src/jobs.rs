@@ -8,6 +8,7 @@ use store::{StoreError, account_events};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::connect_account;
 use crate::keys::LOOKED_UP;
 use crate::retention;
 
@@ -58,8 +59,12 @@ pub(crate) async fn goes_on(wait: Duration, stop: &CancellationToken) -> bool {
     }
 }
 
-/// In small steps, so that no other writer waits for long.
-async fn sweep_all(app: &App) -> Result<(), StoreError> {
+/// One round of taking away what has ended. In small steps, so that no other writer waits for long.
+///
+/// # Errors
+/// If the database fails.
+pub async fn sweep_all(app: &App) -> Result<(), StoreError> {
+    connect_account::give_back_abandoned(app, app.now()).await?;
     loop {
         let mut tx = app.store.write().await?;
         let now = app.now();

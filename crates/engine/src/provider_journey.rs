@@ -17,8 +17,12 @@ mod stray;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connectors::{Provider, ProviderAccount, TokenReply, authorize_url, read_callback};
+use connectors::{
+    Callback, ClientAuth, Facts, Provider, ProviderAccount, TokenReply, authorize_url,
+    options_of_account, read_callback,
+};
 use model::connection::{Connection, Strategy};
+use model::ids::UserId;
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::discovery::ProviderMetadata;
 use protocol::secret::{BrowserToken, CodeVerifier, Hashed, LoginState, kind};
@@ -29,12 +33,17 @@ use store::connections::StoredConnection;
 use store::provider_states::{self, ProviderState};
 use store::{StoreError, connections};
 use url::Url;
+use vault::tokenset::Tokens;
 
 pub use self::fault::{ArrivalCause, ArrivalError, JourneyError};
 use self::luggage::Luggage;
+use self::redemption::Told;
+use self::stray::Awaiting;
 use crate::app::App;
+use crate::connection_keys;
 use crate::connection_secret::{self, OpenedOptions};
 use crate::context::Context;
+use crate::unused_grants::UnusedGrant;
 
 /// A journey takes no longer.
 pub(crate) const JOURNEY_TIMEOUT: Duration = Duration::from_mins(10);
@@ -100,7 +109,7 @@ pub async fn depart(
     now: Timestamp,
 ) -> Result<Url, JourneyError> {
     let Departure { connection: stored, purpose, browser, ask, parameters, ends_at } = departure;
-    let provider = resolve_provider(app, context, stored, now).await?;
+    let provider = resolve_provider(app, context, stored, &Facts::new(), now).await?;
     let state: LoginState = app.entropy.secret(STATE_PREFIX);
     // RFC 7636 §4.1: 43 to 128 unreserved characters; 256 random bits in base64url are 43.
     let verifier: CodeVerifier = app.entropy.secret("");
@@ -115,7 +124,8 @@ pub async fn depart(
         code_verifier: &verifier,
     };
     let target = authorize_url(&provider, &request);
-    let luggage = Luggage { verifier, nonce, redirect_uri, scopes: target.scopes };
+    let luggage =
+        Luggage { verifier, nonce, redirect_uri, scopes: target.scopes, kept: target.kept };
     let keys = app.tenant_keys(context.tenant_id(), now).await?;
     let connection_id = &stored.connection.id;
     let state = state.hashed();
@@ -147,6 +157,12 @@ pub struct Arrival {
     pub reply: TokenReply,
     /// What was granted; what was asked for, if the answer names nothing (RFC 6749 §5.1).
     pub scopes: ScopeSet,
+    /// What is kept of the account beside.
+    pub facts: Facts,
+    /// What was asked for.
+    pub(crate) asked: ScopeSet,
+    /// Who connects it, if somebody does.
+    pub(crate) connects_for: Option<UserId>,
 }
 
 /// Steps 3 and 4: ends the journey. `parameters` are the callback's, repetitions included.
@@ -160,32 +176,73 @@ pub async fn arrive(
     parameters: &[(String, String)],
     now: Timestamp,
 ) -> Result<Arrival, ArrivalError> {
-    let unknown = |cause| ArrivalError { purpose: None, connection: None, cause };
+    let unknown = |cause| ArrivalError { purpose: None, connection: None, unused: None, cause };
     let (state, record) = consume(app, context, browser, parameters, now).await.map_err(unknown)?;
     let purpose: JourneyPurpose = serde_json::from_str(&record.purpose)
         .map_err(|error| unknown(StoreError::from(error).into()))?;
     let stored = find_connection(app, context, &record).await;
     let connection = stored.as_ref().ok().map(|stored| Box::new(stored.connection.clone()));
-    let failed = |cause| ArrivalError { purpose: Some(purpose.clone()), connection, cause };
-    let ended = match (stored, stray::is_awaited(app, context, browser, &purpose, now).await) {
-        (Ok(stored), Ok(true)) => {
-            redeem(app, context, stored, &record, &state, parameters, now).await
+    let failed =
+        |cause, unused| ArrivalError { purpose: Some(purpose.clone()), connection, unused, cause };
+    let ended = match (stored, stray::awaits(app, context, browser, &purpose, now).await) {
+        (Ok(stored), Ok(Some(awaiting))) => {
+            let redeemed = redeem(app, context, stored, &record, &state, parameters, now).await;
+            redeemed.map(|redeemed| (redeemed, awaiting))
         }
-        (Ok(_), Ok(false)) => Err(ArrivalCause::NotAwaited),
+        (Ok(_), Ok(None)) => Err(ArrivalCause::NotAwaited),
         (Err(cause), _) => Err(cause),
         (Ok(_), Err(error)) => Err(error.into()),
     };
-    match ended {
-        Ok((connection, provider, redeemed)) => {
-            let redemption::Redeemed { account, reply, scopes, missing } = redeemed;
-            // A login goes on with less; an account is connected for what was asked for.
-            if matches!(purpose, JourneyPurpose::Connect { .. }) && !missing.is_empty() {
-                return Err(failed(ArrivalCause::NotGranted(missing)));
-            }
-            Ok(Arrival { purpose, connection, provider, account, reply, scopes })
+    let (redeemed, awaiting) = match ended {
+        Ok(ended) => ended,
+        Err(cause) => return Err(failed(cause, None)),
+    };
+    let Redeemed { connection, provider, reply, facts, told } = redeemed;
+    let unused = |subject, facts, reply: TokenReply| match &awaiting {
+        Awaiting::Login => None,
+        Awaiting::Connect(user_id) => {
+            let (user_id, connection) = (user_id.clone(), connection.clone());
+            let TokenReply { access_token, refresh_token, .. } = reply;
+            let tokens = Tokens { access_token, refresh_token };
+            Some(Box::new(UnusedGrant { user_id, connection, subject, facts, tokens }))
         }
-        Err(cause) => Err(failed(cause)),
+    };
+    match (told, &awaiting) {
+        // A login goes on with less; an account is connected for what was asked for.
+        (Ok(Told { account, missing, facts, .. }), Awaiting::Connect(_)) if !missing.is_empty() => {
+            let unused = unused(Some(account.subject), facts, reply);
+            Err(failed(ArrivalCause::NotGranted(missing), unused))
+        }
+        (Ok(Told { account, scopes, asked, missing: _, facts }), _) => {
+            let connects_for = match awaiting {
+                Awaiting::Login => None,
+                Awaiting::Connect(user_id) => Some(user_id),
+            };
+            Ok(Arrival {
+                purpose,
+                connection,
+                provider,
+                account,
+                reply,
+                scopes,
+                facts,
+                asked,
+                connects_for,
+            })
+        }
+        (Err(cause), _) => Err(failed(cause, unused(None, facts, reply))),
     }
+}
+
+/// What a code was worth.
+struct Redeemed {
+    connection: Connection,
+    provider: Provider,
+    reply: TokenReply,
+    /// What came with the code.
+    facts: Facts,
+    /// What the provider told of it.
+    told: Result<Told, ArrivalCause>,
 }
 
 /// Takes the journey of a state out, so that it ends once.
@@ -230,18 +287,27 @@ async fn redeem(
     state: &Hashed<kind::LoginState>,
     parameters: &[(String, String)],
     now: Timestamp,
-) -> Result<(Connection, Provider, redemption::Redeemed), ArrivalCause> {
+) -> Result<Redeemed, ArrivalCause> {
     let sealed = &record.sealed_verifier;
     let keys = app.keys_for_records(context.tenant_id(), &[sealed], now).await?;
     let luggage = Luggage::open(&keys, context, &stored.connection.id, state, sealed)?;
-    let provider = resolve_provider(app, context, &stored, now).await?;
+    let provider = resolve_provider(app, context, &stored, &Facts::new(), now).await?;
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let code = read_callback(&provider, pairs)?;
+    let Callback { code, facts } = read_callback(&provider, pairs)?;
+    // The account may be in another place than the browser was sent to.
+    let provider = if facts.is_empty() {
+        provider
+    } else {
+        resolve_provider(app, context, &stored, &facts, now).await?
+    };
     let task = {
         let (app, tenant) = (Arc::clone(app), context.tenant_id().clone());
         async move {
-            let redeemed = redemption::redeem(&app, &tenant, &provider, luggage, &code, now).await;
-            redeemed.map(|redeemed| (stored.connection, provider, redeemed))
+            let reply = redemption::redeem(&app, &provider, &luggage, &code, now).await?;
+            let known = facts.clone();
+            let told =
+                redemption::tell(&app, &tenant, &provider, &luggage, &reply, known, now).await;
+            Ok(Redeemed { connection: stored.connection, provider, reply, facts, told })
         }
     };
     match app.detach(task).await {
@@ -252,10 +318,12 @@ async fn redeem(
 }
 
 /// The provider of a connection, ready to be called: its secret opened, its discovery document read.
+/// `facts` are those of the account that it is called for.
 pub async fn resolve_provider(
     app: &App,
     context: &Context,
     stored: &StoredConnection,
+    facts: &Facts,
     now: Timestamp,
 ) -> Result<Provider, JourneyError> {
     let connection = &stored.connection;
@@ -269,7 +337,16 @@ pub async fn resolve_provider(
         connection_secret::open_options(&keys, context.tenant_id(), stored)?;
     let metadata = discover(app, connection, strategy, now).await?;
     let (catalogue, metadata) = (&app.catalogue, metadata.as_deref());
-    Ok(Provider::resolve(catalogue, strategy, &options, client_secret, metadata)?)
+    let options = match catalogue.get(strategy) {
+        Some(spec) => options_of_account(spec, options, facts),
+        None => options,
+    };
+    let mut provider = Provider::resolve(catalogue, strategy, &options, client_secret, metadata)?;
+    if provider.client_auth == ClientAuth::PrivateKeyJwt {
+        let key = connection_keys::current(app, context.tenant_id(), &connection.id, now).await?;
+        provider.assertion_key = Some(key.ok_or(JourneyError::NoKey)?);
+    }
+    Ok(provider)
 }
 
 async fn discover(

@@ -94,6 +94,7 @@ pub async fn choose(
             JourneyError::Key(error) => ProviderLoginError::Key(error),
             error @ (JourneyError::NotAProvider
             | JourneyError::Options(_)
+            | JourneyError::NoKey
             | JourneyError::Discovery(_)) => ProviderLoginError::Departure(error),
         }
     })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::{
-    FaultCode, Reply, RequestBody, RevocableTokens, TokenFault, read_revocation_reply,
+    FaultCode, Moment, Reply, RequestBody, RevocableTokens, TokenFault, read_revocation_reply,
     revocation_request,
 };
 use futures_util::{StreamExt, future, stream};
@@ -192,11 +192,13 @@ async fn ask(
         // Another node may have the key that this one lacks.
         Err(_) => return Ok(Outcome::later("keys")),
     };
-    let provider = match resolve_provider(app, context, &connection, now).await {
+    let provider = match resolve_provider(app, context, &connection, &due.facts, now).await {
         Ok(provider) => provider,
         Err(JourneyError::Discovery(_)) => return Ok(Outcome::later("discovery")),
         Err(JourneyError::Key(_)) => return Ok(Outcome::later("database")),
-        Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
+        Err(
+            error @ (JourneyError::NotAProvider | JourneyError::Options(_) | JourneyError::NoKey),
+        ) => {
             return Ok(Outcome::Hopeless(chain(&error)));
         }
     };
@@ -204,7 +206,8 @@ async fn ask(
         access_token: Some(&tokens.access_token),
         refresh_token: tokens.refresh_token.as_ref(),
     };
-    let request = match revocation_request(&provider, revocable) {
+    let moment = Moment { jti: &app.entropy.uuid(), now };
+    let request = match revocation_request(&provider, revocable, moment) {
         Ok(request) => request,
         Err(error) => return Ok(Outcome::Hopeless(chain(&error))),
     };

@@ -1,6 +1,9 @@
 //! Puts what a provider gave into the vault, and takes it out again.
 
-use connectors::{Expiry, ProviderAccount, Spec, TokenReply};
+use std::time::Duration;
+
+use connectors::spec::Teller;
+use connectors::{Expiry, Facts, ProviderAccount, Spec, TokenReply, read_facts};
 use model::account_event::AccountEventKind;
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
 use model::connection::Connection;
@@ -61,6 +64,11 @@ pub(crate) struct GivenAccount {
     pub(crate) subject: String,
     pub(crate) email: Option<String>,
     pub(crate) email_verified: bool,
+    // Absent in what a node of the version before has begun.
+    #[serde(default)]
+    pub(crate) label: Option<String>,
+    #[serde(default)]
+    pub(crate) facts: Facts,
     pub(crate) scopes: ScopeSet,
     pub(crate) issued_at: Timestamp,
     /// What the provider said of the access token's lifetime, in seconds.
@@ -68,6 +76,13 @@ pub(crate) struct GivenAccount {
     /// Whether the access token ends at all.
     pub(crate) ends: bool,
     pub(crate) refresh_expires_at: Option<Timestamp>,
+    /// Whether the scopes come on top of earlier ones: the answer named none, and the provider's grants
+    /// add up.
+    #[serde(default)]
+    pub(crate) adds_up: bool,
+    /// What the provider was asked for.
+    #[serde(default)]
+    pub(crate) asked: ScopeSet,
 }
 
 /// What a provider gave: of which connection, which account, and the tokens.
@@ -81,22 +96,33 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Takes apart what came back from a provider.
     pub(crate) fn of(arrival: Arrival, now: Timestamp) -> Self {
-        let Arrival { purpose: _, connection, provider: _, account, reply, scopes } = arrival;
-        let ProviderAccount { subject, email, email_verified, .. } = account;
+        let Arrival { connection, provider, account, reply, scopes, asked, facts, .. } = arrival;
+        let ProviderAccount { subject, email, email_verified, label, .. } = account;
         let given = Given::of(&reply, now);
         let account = GivenAccount {
             subject,
             email,
             email_verified,
+            label: Some(label),
+            facts,
             scopes,
             issued_at: now,
             expires_in: given.expires_in,
             ends: given.ends,
             refresh_expires_at: given.refresh_expires_at,
+            asked,
+            adds_up: reply.granted.is_none() && !provider.spec.scopes.widening.is_empty(),
         };
         let tokens =
             Tokens { access_token: reply.access_token, refresh_token: reply.refresh_token };
         Self { connection, account, tokens }
+    }
+}
+
+impl GivenAccount {
+    fn label(&self) -> String {
+        let label = self.label.as_ref().or(self.email.as_ref()).unwrap_or(&self.subject);
+        label.clone()
     }
 }
 
@@ -122,8 +148,13 @@ impl Given {
 /// What the catalogue says of a provider's tokens.
 pub(crate) fn lifetimes(spec: &Spec) -> Lifetimes {
     let margin = spec.refresh.margin;
+    let assumed = spec.assumed_lifetime();
+    if spec.refresh.ends_access_token {
+        // Nobody is given a token that the refresh behind their back is about to end.
+        return Lifetimes { margin, first: margin, assumed, reserve: margin };
+    }
     // A token that lasts for half of the margin still serves the one call that it is wanted for.
-    Lifetimes { margin, first: margin / 2, assumed: spec.assumed_lifetime() }
+    Lifetimes { margin, first: margin / 2, assumed, reserve: Duration::ZERO }
 }
 
 /// How often a write is tried again when a refresh, or another connect, was faster.
@@ -167,12 +198,17 @@ pub(crate) async fn store(
         };
         if written {
             let account = stored.account;
+            connected_accounts::note_asked(tx, tenant, &account.id, &given.asked).await?;
             let kind = match &existing {
                 None => AccountEventKind::Created,
                 Some(existing) => kind_of_success(&existing.account, &account)
                     .unwrap_or(AccountEventKind::Updated),
             };
-            tell(app, tx, context, &account, kind, Some("connected"), now).await?;
+            let reason = match &existing {
+                Some(existing) if has_less(&account.scopes, &existing.account) => "granted_less",
+                Some(_) | None => "connected",
+            };
+            tell(app, tx, context, &account, kind, Some(reason), now).await?;
             return Ok(account);
         }
     }
@@ -194,7 +230,21 @@ async fn stay(
     user.map(drop).ok_or(TokensetError::UserGone)
 }
 
-/// Stores the tokens of a login, for connections whose older switch says so.
+/// Whether scopes are fewer than those that an account works with.
+fn has_less(scopes: &ScopeSet, account: &ConnectedAccount) -> bool {
+    !is_dead(account) && !account.scopes.is_subset_of(scopes)
+}
+
+fn is_dead(account: &ConnectedAccount) -> bool {
+    match account.health {
+        Health::NeedsReconnect { .. } => true,
+        Health::Active | Health::OnTrial { .. } => false,
+    }
+}
+
+/// Stores the tokens of a login, for connections whose older switch says so. A login asks for what the
+/// connection asks for, whoever it turns out to be: an account that was connected for more, and can be
+/// renewed, keeps what it has.
 pub(crate) async fn store_login_tokens(
     app: &App,
     tx: &mut WriteTx,
@@ -202,8 +252,20 @@ pub(crate) async fn store_login_tokens(
     user_id: &UserId,
     arrival: Arrival,
     now: Timestamp,
-) -> Result<ConnectedAccount, TokensetError> {
-    store(app, tx, context, user_id, Delivery::of(arrival, now), now).await
+) -> Result<(), TokensetError> {
+    let delivery = Delivery::of(arrival, now);
+    let Delivery { connection, account: GivenAccount { subject, scopes, adds_up, .. }, .. } =
+        &delivery;
+    let (tenant, subject) = (context.tenant_id(), subject.as_str().into());
+    let existing =
+        connected_accounts::find_by_subject(tx, tenant, user_id, &connection.id, &subject).await?;
+    let has_more = existing.is_some_and(|StoredAccount { account, .. }| {
+        account.has_refresh_token && !adds_up && has_less(scopes, &account)
+    });
+    if has_more {
+        return Ok(());
+    }
+    store(app, tx, context, user_id, delivery, now).await.map(drop)
 }
 
 /// A provider that is asked again may send no refresh token, because it remembers having sent one
@@ -215,11 +277,7 @@ fn keep_refresh_token(
     existing: &StoredAccount,
     tokens: Tokens,
 ) -> Result<Tokens, TokensetError> {
-    let is_dead = match existing.account.health {
-        Health::NeedsReconnect { .. } => true,
-        Health::Active | Health::OnTrial { .. } => false,
-    };
-    if tokens.refresh_token.is_some() || is_dead {
+    if tokens.refresh_token.is_some() || is_dead(&existing.account) {
         return Ok(tokens);
     }
     let old = open(keys, tenant, share, existing)?;
@@ -245,6 +303,8 @@ fn new_account(
         access_expiry: expiry(app, connection, given),
         email: given.email.clone(),
         email_verified: given.email_verified,
+        label: given.label(),
+        facts: given.facts.clone(),
         scopes: given.scopes.clone(),
         created_at: now,
         connected_at: now,
@@ -266,11 +326,19 @@ fn updated(
     tokens: &Tokens,
     now: Timestamp,
 ) -> ConnectedAccount {
+    // What a dead grant gave is not added to: the provider has forgotten it.
+    let scopes = if given.adds_up && !is_dead(account) {
+        account.scopes.union(&given.scopes)
+    } else {
+        given.scopes.clone()
+    };
     ConnectedAccount {
         access_expiry: expiry(app, connection, given),
         email: given.email.clone(),
         email_verified: given.email_verified,
-        scopes: given.scopes.clone(),
+        label: given.label(),
+        facts: given.facts.clone(),
+        scopes,
         connected_at: now,
         issued_at: given.issued_at,
         refresh_expires_at: given.refresh_expires_at,
@@ -283,7 +351,7 @@ fn updated(
 }
 
 fn expiry(app: &App, connection: &Connection, given: &GivenAccount) -> AccessExpiry {
-    let told = given.expires_in.map(std::time::Duration::from_secs);
+    let told = given.expires_in.map(Duration::from_secs);
     match app.catalogue.get(connection.strategy.as_str()) {
         Some(spec) => access_expiry(told, given.ends, lifetimes(spec), given.issued_at),
         // Only a strategy of the catalogue leads to a provider; without one nothing is assumed.
@@ -301,9 +369,12 @@ pub(crate) fn refreshed(
     now: Timestamp,
 ) -> ConnectedAccount {
     let given = Given::of(reply, now);
-    let told = given.expires_in.map(std::time::Duration::from_secs);
+    let told = given.expires_in.map(Duration::from_secs);
+    let mut facts = account.facts.clone();
+    facts.extend(read_facts(spec, Teller::Token, reply.extras.as_map()));
     ConnectedAccount {
         access_expiry: access_expiry(told, given.ends, lifetimes(spec), now),
+        facts,
         scopes: reply.scopes.clone().unwrap_or_else(|| account.scopes.clone()),
         issued_at: now,
         refresh_expires_at: given.refresh_expires_at.or(account.refresh_expires_at),
@@ -324,9 +395,19 @@ pub(crate) fn seal(
     account: &ConnectedAccount,
     tokens: &Tokens,
 ) -> Result<vault::seal::Sealed, TokensetError> {
+    seal_at(app, keys, share, &place_of(tenant, account), tokens)
+}
+
+/// Seals the tokens for a place.
+pub(crate) fn seal_at(
+    app: &App,
+    keys: &TenantKeys,
+    share: &UserShare,
+    place: &Place<'_>,
+    tokens: &Tokens,
+) -> Result<vault::seal::Sealed, TokensetError> {
     let blob = tokens.to_blob()?;
-    let place = place_of(tenant, account);
-    Ok(keys.seal(Purpose::Vault, Some(share), &place, &blob, &*app.entropy)?)
+    Ok(keys.seal(Purpose::Vault, Some(share), place, &blob, &*app.entropy)?)
 }
 
 /// Opens the tokens of an account that was removed.
@@ -358,7 +439,8 @@ fn place_of<'a>(tenant: &'a TenantId, account: &'a ConnectedAccount) -> Place<'a
     place(tenant, id, user_id, connection_id, *version)
 }
 
-fn place<'a>(
+/// Where the tokens of an account stand.
+pub(crate) fn place<'a>(
     tenant: &'a TenantId,
     account_id: &'a ConnectedAccountId,
     user_id: &'a UserId,

@@ -189,14 +189,18 @@ async fn look(
     let Some(slot) = app.circuits.slot(tenant, &account.connection_id).await else {
         return Ok(Look::Over(RefreshOutcome::passing("provider_busy")));
     };
-    let provider = match resolve_provider(app, context, &connection, now).await {
+    let provider = match resolve_provider(app, context, &connection, &stored.account.facts, now)
+        .await
+    {
         Ok(provider) => provider,
         Err(JourneyError::Key(error)) => return Err(error.into()),
         Err(JourneyError::Discovery(error)) => {
             tracing::warn!(%error, connection = %account.connection, "discovery failed");
             return Ok(Look::Over(RefreshOutcome::passing("discovery")));
         }
-        Err(error @ (JourneyError::NotAProvider | JourneyError::Options(_))) => {
+        Err(
+            error @ (JourneyError::NotAProvider | JourneyError::Options(_) | JourneyError::NoKey),
+        ) => {
             tracing::warn!(%error, connection = %account.connection, "no provider");
             let code = FaultCode::fixed("connection_settings");
             return Ok(Look::Over(RefreshOutcome::Rejected(code)));

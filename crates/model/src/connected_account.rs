@@ -1,5 +1,7 @@
 //! Connected accounts: a person's account at a provider, whose tokens the vault keeps.
 
+use std::collections::BTreeMap;
+
 use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,10 @@ pub struct ConnectedAccount {
     pub email: Option<String>,
     /// Whether the provider vouches for the address.
     pub email_verified: bool,
+    /// By what people tell their accounts apart.
+    pub label: String,
+    /// What else the provider told that calls to its API need, by name.
+    pub facts: BTreeMap<String, String>,
     /// What the provider granted, in the form we give it out.
     pub scopes: ScopeSet,
     /// When it was first connected.
@@ -180,6 +186,8 @@ mod tests {
             subject: subject.into(),
             email: Some(email.to_owned()),
             email_verified: verified,
+            label: email.to_owned(),
+            facts: BTreeMap::new(),
             scopes: ScopeSet::empty(),
             created_at: Timestamp::from_seconds(0),
             connected_at: Timestamp::from_seconds(connected_at),

@@ -161,6 +161,19 @@ pub async fn consume(
     .transpose()
 }
 
+/// Transactions of every tenant that ended by themselves with tokens in them.
+pub async fn abandoned(
+    q: &mut impl Query,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(TenantId, ConnectTransaction)>> {
+    let sql = "SELECT tenant, id, user_id, client_id, connection_id, request, account, \
+        sealed_tokens, expires_at FROM connect_transactions \
+        WHERE expires_at <= $1 AND sealed_tokens IS NOT NULL ORDER BY expires_at LIMIT $2";
+    let rows = q.rows(sql, vec![now.into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok((row.id("tenant")?, from_row(row)?))).collect()
+}
+
 fn from_row(row: &Row) -> Result<ConnectTransaction> {
     let sealed_tokens =
         row.opt_bytes("sealed_tokens")?.map(|bytes| Sealed::from_bytes(bytes.to_vec()));

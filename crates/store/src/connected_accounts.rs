@@ -1,5 +1,7 @@
 //! Connected accounts and their sealed tokensets.
 
+use std::collections::BTreeMap;
+
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Lease, Renewal, Setback};
 use model::ids::{ConnectedAccountId, ConnectionId, ProviderSubject, TenantId, TokensetId, UserId};
 use protocol::oauth::scope::ScopeSet;
@@ -24,7 +26,7 @@ pub async fn find(
     tenant: &TenantId,
     id: &ConnectedAccountId,
 ) -> Result<Option<StoredAccount>> {
-    let sql = "SELECT * FROM account_states WHERE tenant = $1 AND id = $2";
+    let sql = "SELECT * FROM account_records WHERE tenant = $1 AND id = $2";
     q.row(sql, vec![tenant.into(), id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
@@ -34,7 +36,7 @@ pub async fn find_by_tokenset(
     tenant: &TenantId,
     tokenset_id: &TokensetId,
 ) -> Result<Option<StoredAccount>> {
-    let sql = "SELECT * FROM account_states WHERE tenant = $1 AND tokenset_id = $2";
+    let sql = "SELECT * FROM account_records WHERE tenant = $1 AND tokenset_id = $2";
     q.row(sql, vec![tenant.into(), tokenset_id.into()]).await?.as_ref().map(from_row).transpose()
 }
 
@@ -45,7 +47,7 @@ pub async fn list_for_user(
     user_id: &UserId,
 ) -> Result<Vec<StoredAccount>> {
     let sql =
-        "SELECT * FROM account_states WHERE tenant = $1 AND user_id = $2 ORDER BY created_at, id";
+        "SELECT * FROM account_records WHERE tenant = $1 AND user_id = $2 ORDER BY created_at, id";
     q.rows(sql, vec![tenant.into(), user_id.into()]).await?.iter().map(from_row).collect()
 }
 
@@ -56,7 +58,7 @@ pub async fn list_for_connection(
     user_id: &UserId,
     connection_id: &ConnectionId,
 ) -> Result<Vec<StoredAccount>> {
-    let sql = "SELECT * FROM account_states \
+    let sql = "SELECT * FROM account_records \
         WHERE tenant = $1 AND user_id = $2 AND connection_id = $3 ORDER BY created_at, id";
     let args = vec![tenant.into(), user_id.into(), connection_id.into()];
     q.rows(sql, args).await?.iter().map(from_row).collect()
@@ -70,7 +72,7 @@ pub async fn find_by_subject(
     connection_id: &ConnectionId,
     subject: &ProviderSubject,
 ) -> Result<Option<StoredAccount>> {
-    let sql = "SELECT * FROM account_states \
+    let sql = "SELECT * FROM account_records \
         WHERE tenant = $1 AND user_id = $2 AND connection_id = $3 AND subject = $4";
     let args = vec![tenant.into(), user_id.into(), connection_id.into(), subject.into()];
     q.row(sql, args).await?.as_ref().map(from_row).transpose()
@@ -81,8 +83,9 @@ pub async fn insert(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredAccount)
     let sql = "INSERT INTO connected_accounts (tenant, id, tokenset_id, user_id, connection_id, \
         subject, email, email_verified, scopes, created_at, connected_at, issued_at, \
         access_expires_at, access_expiry_kind, refresh_expires_at, has_refresh_token, dead_since, \
-        dead_reason, last_used_at, version, sealed_tokens) VALUES ($1, $2, $14, $15, $16, $17, $4, \
-        $5, $6, $18, $7, $8, $9, $10, $11, $12, $19, $20, $21, $3, $13) \
+        dead_reason, last_used_at, version, sealed_tokens, label, facts) \
+        VALUES ($1, $2, $16, $17, $18, $19, $4, $5, $6, $20, $7, $8, $9, $10, $11, $12, $21, $22, \
+        $23, $3, $13, $14, $15) \
         ON CONFLICT (tenant, user_id, connection_id, subject) DO NOTHING";
     let account = &stored.account;
     let (dead_since, dead_reason) = dead(&account.health);
@@ -110,11 +113,34 @@ pub async fn replace_tokenset(
 ) -> Result<bool> {
     let sql = "UPDATE connected_accounts SET email = $4, email_verified = $5, scopes = $6, \
         connected_at = $7, issued_at = $8, access_expires_at = $9, access_expiry_kind = $10, \
-        refresh_expires_at = $11, has_refresh_token = $12, sealed_tokens = $13, \
-        dead_since = NULL, dead_reason = NULL, uncertain_since = NULL, failures = 0, \
+        refresh_expires_at = $11, has_refresh_token = $12, sealed_tokens = $13, label = $14, \
+        facts = $15, dead_since = NULL, dead_reason = NULL, uncertain_since = NULL, failures = 0, \
         last_fault = NULL, next_attempt_at = NULL, version = $3 \
         WHERE tenant = $1 AND id = $2 AND version + 1 = $3";
     Ok(tx.execute(sql, tokenset_args(tenant, stored, stored.account.version)).await? == 1)
+}
+
+/// Notes what the provider was asked for when an account was connected.
+pub async fn note_asked(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    id: &ConnectedAccountId,
+    scopes: &ScopeSet,
+) -> Result<u64> {
+    let sql = "INSERT INTO asked_scopes (tenant, account_id, scopes) VALUES ($1, $2, $3) \
+        ON CONFLICT (tenant, account_id) DO UPDATE SET scopes = excluded.scopes";
+    tx.execute(sql, vec![tenant.into(), id.into(), scopes.to_string().into()]).await
+}
+
+/// What the provider was asked for when an account was connected, if that was noted.
+pub async fn asked(
+    q: &mut impl Query,
+    tenant: &TenantId,
+    id: &ConnectedAccountId,
+) -> Result<Option<ScopeSet>> {
+    let sql = "SELECT scopes FROM asked_scopes WHERE tenant = $1 AND account_id = $2";
+    let found = q.row(sql, vec![tenant.into(), id.into()]).await?;
+    found.map(|row| Ok(ScopeSet::parse_lenient(row.text("scopes")?))).transpose()
 }
 
 /// Lets the accounts of a connection that need a reconnect be tried once more. Why they needed one
@@ -140,7 +166,7 @@ pub async fn note_use(
     tx.execute(sql, vec![tenant.into(), id.into(), now.into()]).await
 }
 
-/// `$1` to `$13`: what every write of a tokenset carries.
+/// `$1` to `$15`: what every write of a tokenset carries.
 pub(crate) fn tokenset_args(tenant: &TenantId, stored: &StoredAccount, version: i64) -> Vec<Arg> {
     let account = &stored.account;
     let expiry_kind = match account.access_expiry {
@@ -162,7 +188,17 @@ pub(crate) fn tokenset_args(tenant: &TenantId, stored: &StoredAccount, version: 
         account.refresh_expires_at.into(),
         account.has_refresh_token.into(),
         (&stored.sealed_tokens).into(),
+        account.label.as_str().into(),
+        written_facts(&account.facts).into(),
     ]
+}
+
+pub(crate) fn written_facts(facts: &BTreeMap<String, String>) -> String {
+    serde_json::Value::from_iter(facts.clone()).to_string()
+}
+
+pub(crate) fn read_facts(row: &Row) -> Result<BTreeMap<String, String>> {
+    Ok(serde_json::from_str(row.text("facts")?)?)
 }
 
 fn dead(health: &Health) -> (Option<Timestamp>, Option<&str>) {
@@ -202,6 +238,8 @@ pub(crate) fn from_row(row: &Row) -> Result<StoredAccount> {
         subject: row.id("subject")?,
         email: row.opt_text("email")?.map(str::to_owned),
         email_verified: row.bool("email_verified")?,
+        label: row.text("label")?.to_owned(),
+        facts: read_facts(row)?,
         scopes,
         created_at: row.time("created_at")?,
         connected_at: row.time("connected_at")?,

@@ -5,8 +5,8 @@ use model::ids::{ClientId, ConnectionId, TenantId};
 use protocol::time::Timestamp;
 use vault::seal::Sealed;
 
-use crate::Result;
 use crate::db::{Arg, Query, Row, WriteTx};
+use crate::{Result, connection_keys};
 
 /// A connection with its sealed secret.
 #[derive(Debug)]
@@ -145,7 +145,9 @@ pub async fn update(tx: &mut WriteTx, tenant: &TenantId, stored: &StoredConnecti
 /// Removes a connection with the accounts and tokens that came by it.
 pub async fn delete(tx: &mut WriteTx, tenant: &TenantId, id: &ConnectionId) -> Result<u64> {
     let sql = "DELETE FROM connections WHERE tenant = $1 AND id = $2";
-    tx.execute(sql, vec![tenant.into(), id.into()]).await
+    let removed = tx.execute(sql, vec![tenant.into(), id.into()]).await?;
+    connection_keys::remove(tx, tenant, id).await?;
+    Ok(removed)
 }
 
 fn args(tenant: &TenantId, stored: &StoredConnection) -> Result<Vec<Arg>> {

@@ -116,9 +116,9 @@ pub async fn revoke(
     now: Timestamp,
 ) -> Result<u64> {
     let sql = "INSERT INTO revocations (tenant, account_id, user_id, connection_id, subject, \
-        version, sealed_tokens, user_share, created_at, next_attempt_at) \
+        version, sealed_tokens, user_share, created_at, next_attempt_at, facts) \
         SELECT a.tenant, a.id, a.user_id, a.connection_id, a.subject, a.version, a.sealed_tokens, u.user_share, CAST($3 AS BIGINT), \
-        CAST($3 AS BIGINT) FROM connected_accounts a \
+        CAST($3 AS BIGINT), a.facts FROM connected_accounts a \
         JOIN connections c ON c.tenant = a.tenant AND c.id = a.connection_id AND c.revokes = 1 \
         JOIN users u ON u.tenant = a.tenant AND u.user_id = a.user_id \
         WHERE a.tenant = $1 AND a.leaving = $2";

@@ -9,6 +9,8 @@ use crate::db::WriteTx;
 
 /// A redeemed code is kept for this long, so that its replay is still recognised as one.
 const REDEEMED_CODE_KEPT: Duration = Duration::from_hours(24);
+/// A connect that brought tokens is kept for this long, so that they can be given back.
+const ABANDONED_CONNECT_KEPT: Duration = Duration::from_hours(24);
 /// A family of refresh tokens is kept for this long after its end, so that whoever still uses it is
 /// recorded with the true cause.
 const ENDED_FAMILY_KEPT: Duration = Duration::from_hours(30 * 24);
@@ -18,11 +20,13 @@ const ENDED_FAMILY_KEPT: Duration = Duration::from_hours(30 * 24);
 pub async fn sweep(tx: &mut WriteTx, now: Timestamp) -> Result<u64> {
     let codes_before = now.saturating_sub(REDEEMED_CODE_KEPT);
     let families_before = now.saturating_sub(ENDED_FAMILY_KEPT);
+    let connects_before = now.saturating_sub(ABANDONED_CONNECT_KEPT);
     let mut removed = 0;
     for (sql, until) in [
         (LOGIN_STATES, now),
         (PROVIDER_STATES, now),
         (CONNECT_TRANSACTIONS, now),
+        (ABANDONED_CONNECTS, connects_before),
         (SESSIONS, now),
         (REPLAY_MARKS, now),
         (ATTEMPTS, now),
@@ -40,6 +44,9 @@ const LOGIN_STATES: &str = "DELETE FROM login_states WHERE (tenant, state_hash) 
 const PROVIDER_STATES: &str = "DELETE FROM provider_states WHERE (tenant, state_hash) IN \
     (SELECT tenant, state_hash FROM provider_states WHERE expires_at <= $1 LIMIT 1000)";
 const CONNECT_TRANSACTIONS: &str = "DELETE FROM connect_transactions WHERE (tenant, id) IN \
+    (SELECT tenant, id FROM connect_transactions WHERE expires_at <= $1 AND sealed_tokens IS NULL \
+    LIMIT 1000)";
+const ABANDONED_CONNECTS: &str = "DELETE FROM connect_transactions WHERE (tenant, id) IN \
     (SELECT tenant, id FROM connect_transactions WHERE expires_at <= $1 LIMIT 1000)";
 const SESSIONS: &str = "DELETE FROM sessions WHERE (tenant, token_hash) IN \
     (SELECT tenant, token_hash FROM sessions WHERE expires_at <= $1 LIMIT 1000)";

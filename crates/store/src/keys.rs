@@ -49,7 +49,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Current => "current",
             Self::Next => "next",
@@ -57,7 +57,7 @@ impl Stage {
         }
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         [Self::Current, Self::Next, Self::Previous]
             .into_iter()
             .find(|stage| stage.as_str() == text)

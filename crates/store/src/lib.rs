@@ -13,6 +13,7 @@ pub mod client_grants;
 pub mod clients;
 pub mod connect_transactions;
 pub mod connected_accounts;
+pub mod connection_keys;
 pub mod connections;
 pub mod db;
 pub mod departures;

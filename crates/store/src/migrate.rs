@@ -12,7 +12,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "0001_init",
         sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
@@ -27,6 +27,16 @@ const MIGRATIONS: [Migration; 4] = [
         name: "0003_events",
         sqlite: include_str!("../migrations/sqlite/0003_events.sql"),
         postgres: include_str!("../migrations/postgres/0003_events.sql"),
+    },
+    Migration {
+        name: "0004_labels",
+        sqlite: include_str!("../migrations/sqlite/0004_labels.sql"),
+        postgres: include_str!("../migrations/postgres/0004_labels.sql"),
+    },
+    Migration {
+        name: "0005_connections",
+        sqlite: include_str!("../migrations/sqlite/0005_connections.sql"),
+        postgres: include_str!("../migrations/postgres/0005_connections.sql"),
     },
     Migration {
         name: "0006_client_keys",

@@ -92,10 +92,10 @@ pub async fn commit(
 ) -> Result<bool> {
     let sql = "UPDATE connected_accounts SET email = $4, email_verified = $5, scopes = $6, \
         connected_at = $7, issued_at = $8, access_expires_at = $9, access_expiry_kind = $10, \
-        refresh_expires_at = $11, has_refresh_token = $12, sealed_tokens = $13, \
-        dead_since = NULL, dead_reason = NULL, uncertain_since = NULL, failures = 0, \
+        refresh_expires_at = $11, has_refresh_token = $12, sealed_tokens = $13, label = $14, \
+        facts = $15, dead_since = NULL, dead_reason = NULL, uncertain_since = NULL, failures = 0, \
         last_fault = NULL, next_attempt_at = NULL, lease_owner = NULL, lease_until = NULL, \
-        version = $3 WHERE tenant = $1 AND id = $2 AND version + 1 = $3 AND fence = $14";
+        version = $3 WHERE tenant = $1 AND id = $2 AND version + 1 = $3 AND fence = $16";
     let mut args = tokenset_args(tenant, successor, successor.account.version);
     args.push(lease.fence.into());
     Ok(tx.execute(sql, args).await? == 1)

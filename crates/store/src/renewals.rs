@@ -24,10 +24,10 @@ pub async fn ending(
     ending: Ending,
     now: Timestamp,
 ) -> Result<Vec<(TenantId, StoredAccount)>> {
-    let sql = "SELECT * FROM account_states WHERE access_expires_at <= $1 \
+    let sql = "SELECT * FROM account_records WHERE access_expires_at <= $1 \
         AND has_refresh_token = 1 AND dead_since IS NULL AND last_used_at >= $2 \
         AND (next_attempt_at IS NULL OR next_attempt_at <= $3) \
-        AND EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.tenant = account_states.tenant) \
+        AND EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_keys.tenant = account_records.tenant) \
         ORDER BY access_expires_at LIMIT $4";
     let Ending { before, used_since, limit } = ending;
     let rows =
@@ -56,7 +56,7 @@ pub async fn idle(
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<StoredAccount>> {
-    let sql = "SELECT * FROM account_states WHERE tenant = $1 AND connection_id = $2 \
+    let sql = "SELECT * FROM account_records WHERE tenant = $1 AND connection_id = $2 \
         AND issued_at <= $3 AND has_refresh_token = 1 AND dead_since IS NULL \
         AND (next_attempt_at IS NULL OR next_attempt_at <= $4) ORDER BY issued_at LIMIT $5";
     let args =

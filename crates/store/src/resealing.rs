@@ -10,6 +10,7 @@ use vault::seal::Sealed;
 
 use crate::Result;
 use crate::connected_accounts::{StoredAccount, from_row};
+use crate::connection_keys::ConnectionKey;
 use crate::db::{Arg, Query, WriteTx};
 use crate::keys::WrappedKey;
 
@@ -64,7 +65,7 @@ pub async fn accounts_after(
     after: &ConnectedAccountId,
     limit: i64,
 ) -> Result<Vec<StoredAccount>> {
-    let sql = "SELECT * FROM account_states WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let sql = "SELECT * FROM account_records WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
     let args = vec![tenant.into(), after.into(), limit.into()];
     q.rows(sql, args).await?.iter().map(from_row).collect()
 }
@@ -94,6 +95,8 @@ pub async fn records_by_key(
             SELECT substr(sealed_secret, 3, 16) AS key_id FROM connections \
             WHERE tenant = $1 AND sealed_secret IS NOT NULL \
             UNION ALL SELECT substr(sealed_secret, 3, 16) AS key_id FROM event_streams \
+            WHERE tenant = $1 \
+            UNION ALL SELECT substr(sealed_key, 3, 16) AS key_id FROM connection_keys \
             WHERE tenant = $1) records GROUP BY key_id"
         }
         Purpose::ClientSecrets => {
@@ -212,6 +215,25 @@ pub async fn reseal_stream(
     let sql = "UPDATE event_streams SET sealed_secret = $3 \
         WHERE tenant = $1 AND id = $2 AND sealed_secret = $4";
     Ok(tx.execute(sql, replacing(tenant, old, sealed)).await? == 1)
+}
+
+/// Replaces a sealed key of a connection with the same one sealed anew.
+pub async fn reseal_connection_key(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    old: &ConnectionKey,
+    sealed: &Sealed,
+) -> Result<bool> {
+    let sql = "UPDATE connection_keys SET sealed_key = $4 \
+        WHERE tenant = $1 AND connection_id = $2 AND kid = $3 AND sealed_key = $5";
+    let args = vec![
+        tenant.into(),
+        (&old.connection_id).into(),
+        old.kid.as_str().into(),
+        sealed.into(),
+        (&old.sealed).into(),
+    ];
+    Ok(tx.execute(sql, args).await? == 1)
 }
 
 /// Replaces a sealed signing key with the same one sealed anew.

@@ -15,10 +15,10 @@ pub async fn ended(
     before: Timestamp,
     limit: i64,
 ) -> Result<Vec<(TenantId, StoredAccount)>> {
-    let sql = "SELECT * FROM account_states WHERE has_refresh_token = 0 \
+    let sql = "SELECT * FROM account_records WHERE has_refresh_token = 0 \
         AND access_expires_at <= $1 AND access_expiry_kind = 'at' LIMIT $2";
     let mut found = q.rows(sql, vec![before.into(), limit.into()]).await?;
-    let sql = "SELECT * FROM account_states WHERE has_refresh_token = 1 \
+    let sql = "SELECT * FROM account_records WHERE has_refresh_token = 1 \
         AND refresh_expires_at <= $1 AND access_expires_at <= $1 LIMIT $2";
     found.extend(q.rows(sql, vec![before.into(), limit.into()]).await?);
     found.iter().map(|row| Ok((row.id("tenant")?, from_row(row)?))).collect()
@@ -30,7 +30,7 @@ pub async fn unused(
     since: Timestamp,
     limit: i64,
 ) -> Result<Vec<(TenantId, StoredAccount)>> {
-    let sql = "SELECT * FROM account_states \
+    let sql = "SELECT * FROM account_records \
         WHERE COALESCE(last_used_at, connected_at) <= $1 AND connected_at <= $1 LIMIT $2";
     let found = q.rows(sql, vec![since.into(), limit.into()]).await?;
     found.iter().map(|row| Ok((row.id("tenant")?, from_row(row)?))).collect()

@@ -1,5 +1,7 @@
 //! Grants that are to end at their provider, because their accounts were removed here.
 
+use std::collections::BTreeMap;
+
 use model::ids::{ConnectedAccountId, ConnectionId, ProviderSubject, TenantId, UserId};
 use protocol::time::Timestamp;
 use vault::keyring::KeyId;
@@ -7,7 +9,7 @@ use vault::seal::{Sealed, UserShare};
 
 use crate::connections::{self, StoredConnection};
 use crate::db::{Query, Row, WriteTx};
-use crate::{Result, connected_accounts};
+use crate::{Result, connected_accounts, connection_keys};
 
 /// A grant that is to end.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub struct Revocation {
     pub user_id: UserId,
     /// Of which connection.
     pub connection_id: ConnectionId,
-    /// Whom the provider gave it to.
+    /// Whom the provider gave it to; empty, if that could not be told.
     pub subject: ProviderSubject,
     /// The version that the tokens are sealed for.
     pub version: i64,
@@ -28,6 +30,8 @@ pub struct Revocation {
     pub sealed_tokens: Sealed,
     /// What opens them beside the tenant's key.
     pub share: UserShare,
+    /// What the provider told beside: it may tell where the grant is.
+    pub facts: BTreeMap<String, String>,
     /// When the account was removed.
     pub created_at: Timestamp,
     /// How often was tried.
@@ -37,7 +41,8 @@ pub struct Revocation {
 /// What is due, of every tenant: that which waits longest first.
 pub async fn due(q: &mut impl Query, now: Timestamp, limit: i64) -> Result<Vec<Revocation>> {
     let sql = "SELECT tenant, account_id, user_id, connection_id, subject, version, \
-        sealed_tokens, user_share, created_at, attempts FROM revocations WHERE next_attempt_at <= $1 \
+        sealed_tokens, user_share, facts, created_at, attempts FROM revocations \
+        WHERE next_attempt_at <= $1 \
         ORDER BY next_attempt_at LIMIT $2";
     q.rows(sql, vec![now.into(), limit.into()]).await?.iter().map(from_row).collect()
 }
@@ -68,6 +73,27 @@ pub async fn end(tx: &mut WriteTx, due: &Revocation) -> Result<bool> {
     Ok(tx.execute(sql, args).await? == 1)
 }
 
+/// Adds a grant that is to end, at once.
+pub async fn insert(tx: &mut WriteTx, new: &Revocation) -> Result<()> {
+    let sql = "INSERT INTO revocations (tenant, account_id, user_id, connection_id, subject, \
+        version, sealed_tokens, user_share, created_at, next_attempt_at, facts) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
+    let args = vec![
+        (&new.tenant).into(),
+        (&new.account_id).into(),
+        (&new.user_id).into(),
+        (&new.connection_id).into(),
+        (&new.subject).into(),
+        new.version.into(),
+        (&new.sealed_tokens).into(),
+        new.share.as_bytes().as_slice().into(),
+        new.created_at.into(),
+        connected_accounts::written_facts(&new.facts).into(),
+    ];
+    tx.execute(sql, args).await?;
+    Ok(())
+}
+
 /// What a renewal brought for an account that was removed meanwhile: those are the tokens to revoke, if
 /// any of its connection are.
 pub async fn supersede(
@@ -84,9 +110,9 @@ pub async fn supersede(
         return Ok(false);
     }
     let sql = "INSERT INTO revocations (tenant, account_id, user_id, connection_id, subject, \
-        version, sealed_tokens, user_share, created_at, next_attempt_at) \
-        VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8, $8) ON CONFLICT (tenant, account_id) DO UPDATE SET \
-        version = excluded.version, sealed_tokens = excluded.sealed_tokens, \
+        version, sealed_tokens, user_share, created_at, next_attempt_at, facts) \
+        VALUES ($1, $2, $3, $4, $9, $5, $6, $7, $8, $8, $10) \
+        ON CONFLICT (tenant, account_id) DO UPDATE SET version = excluded.version, sealed_tokens = excluded.sealed_tokens, \
         next_attempt_at = excluded.next_attempt_at WHERE revocations.version < excluded.version";
     let args = vec![
         tenant.into(),
@@ -98,6 +124,7 @@ pub async fn supersede(
         share.as_bytes().as_slice().into(),
         now.into(),
         (&account.subject).into(),
+        connected_accounts::written_facts(&account.facts).into(),
     ];
     Ok(tx.execute(sql, args).await? == 1)
 }
@@ -120,15 +147,21 @@ pub async fn replace(
 }
 
 /// Whether an account of the same person at the provider is connected by a connection: its tokens may
-/// live by the same grant.
+/// live by the same grant. If nobody knows whose the grant is, any account's may.
 pub async fn is_shared(
     q: &mut impl Query,
     due: &Revocation,
     connection_id: &ConnectionId,
 ) -> Result<bool> {
+    let (tenant, subject) = ((&due.tenant).into(), (&due.subject).into());
+    if due.subject.as_str().is_empty() {
+        let sql = "SELECT id FROM connected_accounts \
+            WHERE tenant = $1 AND connection_id = $2 LIMIT 1";
+        return Ok(q.row(sql, vec![tenant, connection_id.into()]).await?.is_some());
+    }
     let sql = "SELECT id FROM connected_accounts \
         WHERE tenant = $1 AND connection_id = $2 AND subject = $3 LIMIT 1";
-    let args = vec![(&due.tenant).into(), connection_id.into(), (&due.subject).into()];
+    let args = vec![tenant, connection_id.into(), subject];
     Ok(q.row(sql, args).await?.is_some())
 }
 
@@ -181,7 +214,11 @@ pub async fn forget_connections(tx: &mut WriteTx, removed_before: Timestamp) -> 
     let sql = "DELETE FROM departed_connections WHERE removed_at <= $1 AND NOT EXISTS \
         (SELECT 1 FROM revocations r WHERE r.tenant = departed_connections.tenant \
         AND r.connection_id = departed_connections.id)";
-    tx.execute(sql, vec![removed_before.into()]).await
+    let forgotten = tx.execute(sql, vec![removed_before.into()]).await?;
+    if forgotten > 0 {
+        connection_keys::forget(tx).await?;
+    }
+    Ok(forgotten)
 }
 
 fn from_row(row: &Row) -> Result<Revocation> {
@@ -194,6 +231,7 @@ fn from_row(row: &Row) -> Result<Revocation> {
         version: row.int("version")?,
         sealed_tokens: row.sealed("sealed_tokens")?,
         share: UserShare::new(row.array("user_share")?),
+        facts: connected_accounts::read_facts(row)?,
         created_at: row.time("created_at")?,
         attempts: row.int("attempts")?,
     })

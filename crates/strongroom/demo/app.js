@@ -140,9 +140,9 @@ async function showAccounts() {
   byId("accounts").replaceChildren(...accounts.map(accountItem));
 }
 
-function accountItem({ id, connection, scopes, created_at }) {
+function accountItem({ id, connection, label, scopes, created_at }) {
   const since = new Date(created_at).toLocaleDateString([], { dateStyle: "medium" });
-  const name = element("span", { title: scopes.join(" ") }, `${connection}, since ${since}`);
+  const name = element("span", { title: scopes.join(" ") }, `${label} at ${connection}, since ${since}`);
   const button = element("button", { className: "disconnect" }, "Disconnect");
   onClick(button, async () => {
     await accepted(await myAccountApi(`accounts/${id}`, { method: "DELETE" }));

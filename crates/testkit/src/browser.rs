@@ -108,6 +108,19 @@ impl Browser {
         panic!("no end of pages: {page:?}")
     }
 
+    /// The same, but that the person does not grant one scope where that can be chosen.
+    pub async fn walk_granting(&self, mut page: Page, persona: &Persona, all_but: &str) -> Page {
+        for _ in 0..PAGES_MAX {
+            if page.is_at_application || page.answer.status != 200 {
+                return page;
+            }
+            let Some((mut form, button)) = self.answer_to(&page, persona) else { return page };
+            form.fields.retain(|(name, value)| name != "scope" || value != all_but);
+            page = self.submit(&form, &button).await;
+        }
+        panic!("no end of pages: {page:?}")
+    }
+
     /// Answers page after page as a person would, until a redirect leads to a path of the server:
     /// answers where to, without going there.
     pub async fn walk_until(&self, mut page: Page, persona: &Persona, path: &str) -> Url {

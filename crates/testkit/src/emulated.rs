@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use emulator::{Client, Config, Emulator, Flavour, Running, Strategy, User};
+use connectors::Catalogue;
+use emulator::{Client, Config, Emulator, Flavour, RegisteredKeys, Running, Strategy, User};
 use engine::clock::Clock;
 use engine::entropy::Entropy;
+use protocol::jose::jwk::JwkSet;
 use protocol::jose::jws::SigningKey;
 use protocol::secret::{ClientSecret, Password};
 use reqwest::Method;
@@ -33,6 +35,14 @@ pub struct Emulated {
 impl Emulated {
     pub(crate) fn new(world: &Arc<World>) -> Self {
         Self { world: Arc::clone(world) }
+    }
+
+    /// Our client id at the OpenID provider where we authenticate by keys.
+    pub const SIGNER: &str = "strongroom-signer";
+
+    /// Registers the public keys by which [`Emulated::SIGNER`] authenticates, as the only ones.
+    pub fn register_keys(&self, keys: JwkSet) {
+        self.world.registered_keys.replace(keys);
     }
 
     /// Its issuer.
@@ -146,10 +156,11 @@ impl Emulated {
 
 /// Starts it on a free port, with us as a client of every flavour.
 pub(crate) async fn start(
+    catalogue: &Catalogue,
     clock: &Arc<ManualClock>,
     entropy: &Arc<SeededEntropy>,
     callbacks: Vec<String>,
-) -> (Running, ProviderAccess) {
+) -> (Running, ProviderAccess, RegisteredKeys) {
     let source: &dyn Entropy = &**entropy;
     let client_secret: ClientSecret = source.secret("");
     let (now, fill) = (Arc::clone(clock), Arc::clone(entropy));
@@ -163,13 +174,15 @@ pub(crate) async fn start(
     let client = |flavour| {
         Client::confidential(flavour, CLIENT_ID, client_secret.clone(), callbacks.clone())
     };
-    config.providers = catalogue::emulated();
+    config.providers = catalogue::emulated(catalogue);
     let strategies = config.providers.iter().filter_map(|spec| Strategy::of(&spec.strategy));
     let catalogued = strategies.map(Flavour::Catalogued);
     config.clients = Flavour::ALL.into_iter().chain(catalogued).map(client).collect();
+    let keys = RegisteredKeys::default();
+    config.clients.push(Client::with_keys(Emulated::SIGNER, keys.clone(), callbacks.clone()));
     let running = Emulator::start(config).await.unwrap();
     let issuer = running.issuer.clone();
-    (running, ProviderAccess { issuer, client_id: CLIENT_ID.to_owned(), client_secret })
+    (running, ProviderAccess { issuer, client_id: CLIENT_ID.to_owned(), client_secret }, keys)
 }
 
 fn user(username: &str, name: &str) -> User {

@@ -55,6 +55,7 @@ pub struct Builder {
     call_timeout: Duration,
     by_link: bool,
     proxies: TrustedProxies,
+    providers: Vec<(String, String)>,
 }
 
 impl Default for Builder {
@@ -62,8 +63,9 @@ impl Default for Builder {
         // A short drain: tests end with connections that nobody closes.
         let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
         let (engine, seed) = (Engine::Sqlite, test_name());
-        let proxies = TrustedProxies::default();
-        Self { engine, seed, limits, call_timeout: CALL_TIMEOUT, by_link: false, proxies }
+        let (call_timeout, by_link) = (CALL_TIMEOUT, false);
+        let (proxies, providers) = (TrustedProxies::default(), Vec::new());
+        Self { engine, seed, limits, call_timeout, by_link, proxies, providers }
     }
 }
 
@@ -103,6 +105,13 @@ impl Builder {
         Self { proxies: TrustedProxies::within(networks.into()), ..self }
     }
 
+    /// With one more file of a provider, as from `--providers-dir`. The emulator plays it too.
+    #[must_use]
+    pub fn provider(mut self, name: &str, text: &str) -> Self {
+        self.providers.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
     /// PostgreSQL, over a [`Link`].
     #[must_use]
     pub fn by_link(self) -> Self {
@@ -111,14 +120,16 @@ impl Builder {
 
     /// Starts it: provider, server, tenant.
     pub async fn start(self) -> TestServer {
-        let Self { engine, seed, limits, call_timeout, by_link, proxies } = self;
+        let Self { engine, seed, limits, call_timeout, by_link, proxies, providers } = self;
+        let catalogue = catalogue::with(&providers);
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(&seed));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let bases = base_urls(TENANT, port);
         let callbacks = bases.iter().chain(&base_urls(OTHER_TENANT, port)).map(callback).collect();
-        let (emulator, provider) = emulated::start(&clock, &entropy, callbacks).await;
+        let (emulator, provider, registered_keys) =
+            emulated::start(&catalogue, &clock, &entropy, callbacks).await;
 
         let journal = tempfile::tempdir().unwrap();
         let place = Place::make(engine).await;
@@ -135,7 +146,7 @@ impl Builder {
             clock: Arc::<ManualClock>::clone(&clock),
             entropy: Arc::<SeededEntropy>::clone(&entropy),
             outbound: Outbound::within(Reach::PublicAndLoopback, call_timeout).unwrap(),
-            catalogue: catalogue::of_emulator(&emulator.base_url),
+            catalogue: catalogue::of_emulator(&catalogue, &emulator.base_url),
             actions: Pool::new(actions_worker()),
             journal: Journal::open(journal.path(), &*entropy).unwrap(),
         })
@@ -147,8 +158,19 @@ impl Builder {
 
         let http = http_client();
         let stop = stop.drop_guard();
-        let world =
-            World { app, clock, entropy, http, emulator, provider, port, place, journal, stop };
+        let world = World {
+            app,
+            clock,
+            entropy,
+            http,
+            emulator,
+            provider,
+            registered_keys,
+            port,
+            place,
+            journal,
+            stop,
+        };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
         TestServer { world, tenant, seed, limits, link }
@@ -230,6 +252,11 @@ impl TestServer {
         engine::retention::clean(&self.world.app, self.world.clock.now()).await.unwrap()
     }
 
+    /// Takes away what has ended, as the server does by itself each minute.
+    pub async fn sweep(&self) {
+        engine::jobs::sweep_all(&self.world.app).await.unwrap();
+    }
+
     /// How many renewed tokensets wait for the database.
     pub fn journalled(&self) -> usize {
         self.world.app.journal.waiting()
@@ -272,14 +299,14 @@ impl TestServer {
     }
 
     async fn app_by(&self, journal: &Path, keks: Keks, clock: Arc<dyn Clock>) -> Arc<App> {
-        let World { app, place, entropy, emulator, .. } = &*self.world;
+        let World { app, place, entropy, .. } = &*self.world;
         let app = App::new(Parts {
             store: if self.link.is_some() { place.open().await } else { app.store.clone() },
             keks: keks.of(&self.seed),
             clock,
             entropy: Arc::<SeededEntropy>::clone(entropy),
             outbound: Outbound::new(Reach::PublicAndLoopback).unwrap(),
-            catalogue: catalogue::of_emulator(&emulator.base_url),
+            catalogue: app.catalogue.clone(),
             actions: Pool::new(actions_worker()),
             journal: Journal::open(journal, &**entropy).unwrap(),
         });

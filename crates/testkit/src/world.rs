@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use emulator::Running;
+use emulator::{RegisteredKeys, Running};
 use engine::app::App;
 use engine::entropy::Entropy;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -22,6 +22,7 @@ pub(crate) struct World {
     pub(crate) http: reqwest::Client,
     pub(crate) emulator: Running,
     pub(crate) provider: strongroom::seed::ProviderAccess,
+    pub(crate) registered_keys: RegisteredKeys,
     /// The server's port.
     pub(crate) port: u16,
     pub(crate) place: Place,

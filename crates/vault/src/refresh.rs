@@ -17,7 +17,7 @@ use protocol::time::Timestamp;
 use crate::back_off::BackOff;
 
 /// What a provider's tokens are assumed to be like, from the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetimes {
     /// A token with less than this left is due: it is refreshed, behind the caller's back.
     pub margin: Duration,
@@ -25,6 +25,9 @@ pub struct Lifetimes {
     pub first: Duration,
     /// The lifetime told to callers when the provider told us none.
     pub assumed: Duration,
+    /// So long before its end a token may end, because another is fetched; callers are not told of
+    /// that time.
+    pub reserve: Duration,
 }
 
 impl Lifetimes {
@@ -33,8 +36,20 @@ impl Lifetimes {
     pub fn lasting(self, min_ttl: Option<Duration>) -> Self {
         match min_ttl {
             None => self,
-            Some(first) => Self { margin: self.margin.max(first), first, ..self },
+            Some(wanted) => {
+                let first = wanted.saturating_add(self.reserve);
+                Self { margin: self.margin.max(first), first, ..self }
+            }
         }
+    }
+
+    /// For a token that lives so shortly that the reserve would leave little of it.
+    fn fitting(self, life: Duration) -> Self {
+        let reserve = life / 4;
+        if self.reserve <= reserve {
+            return self;
+        }
+        Self { margin: reserve, first: reserve, reserve, ..self }
     }
 }
 
@@ -114,16 +129,20 @@ pub fn state(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestamp) -
 
 /// Decides the next step for an account.
 pub fn next_step(account: &ConnectedAccount, lifetimes: Lifetimes, now: Timestamp) -> Step {
-    let left = match (account.access_expiry, account.has_refresh_token) {
+    let (left, life) = match (account.access_expiry, account.has_refresh_token) {
         // Of the second nobody said that it ends, and nothing could replace it: it is given out until
         // the provider refuses it.
         (AccessExpiry::Never, _) | (AccessExpiry::Assumed(_), false) => {
             return Step::Serve { expires_in: lifetimes.assumed, is_due: false };
         }
-        (AccessExpiry::At(end) | AccessExpiry::Assumed(end), _) => end.since(now),
+        (AccessExpiry::At(end) | AccessExpiry::Assumed(end), _) => {
+            (end.since(now), end.since(account.issued_at))
+        }
     };
+    let lifetimes = lifetimes.fitting(life);
     if left > lifetimes.margin {
-        return Step::Serve { expires_in: left, is_due: false };
+        let reserve = if account.has_refresh_token { lifetimes.reserve } else { Duration::ZERO };
+        return Step::Serve { expires_in: left.saturating_sub(reserve), is_due: false };
     }
     // Callers are told whole seconds: of a token with less than one they could do nothing.
     let valid = (left.as_secs() > 0).then_some(left);
@@ -256,6 +275,7 @@ mod tests {
         margin: Duration::from_mins(1),
         first: Duration::from_secs(30),
         assumed: Duration::from_mins(10),
+        reserve: Duration::ZERO,
     };
 
     fn at(seconds: i64) -> AccessExpiry {
@@ -273,6 +293,8 @@ mod tests {
             subject: "1".into(),
             email: None,
             email_verified: false,
+            label: "1".to_owned(),
+            facts: std::collections::BTreeMap::new(),
             scopes: ScopeSet::empty(),
             created_at: NOW,
             connected_at: NOW,
@@ -317,6 +339,30 @@ mod tests {
         check(AccessExpiry::Never, true, serve(600));
         check(AccessExpiry::Assumed(Timestamp::from_seconds(500)), false, serve(600));
         check(AccessExpiry::Assumed(Timestamp::from_seconds(500)), true, refresh(None));
+    }
+
+    #[test]
+    fn nobody_is_given_a_token_that_the_next_refresh_ends_too_soon() {
+        let minute = Duration::from_mins(1);
+        let ending = Lifetimes { first: minute, reserve: minute, ..LIFETIMES };
+        let check = |lifetimes, expiry, refreshable, expected| {
+            assert_eq!(next_step(&account(expiry, refreshable), lifetimes, NOW), expected);
+        };
+        let refresh = |left| Step::Refresh { fallback: Some(Duration::from_secs(left)) };
+        check(ending, at(1_600), true, serve(540));
+        check(ending, at(1_600), false, serve(600));
+        let wanting = |seconds| ending.lasting(Some(Duration::from_secs(seconds)));
+        check(wanting(539), at(1_600), true, serve(540));
+        check(wanting(540), at(1_600), true, refresh(600));
+        // Issued just now, and gone before long.
+        check(ending, at(1_100), true, serve(75));
+        let later = |left: i64| {
+            let issued_at = Timestamp::from_seconds(1_000 + left - 600);
+            let account = ConnectedAccount { issued_at, ..account(at(1_000 + left), true) };
+            next_step(&account, ending, NOW)
+        };
+        assert_eq!(later(61), serve(1));
+        assert_eq!(later(60), refresh(60));
     }
 
     #[test]

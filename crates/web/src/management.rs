@@ -87,12 +87,14 @@ fn grants_and_resource_servers() -> Router<AppState> {
 }
 
 fn connections() -> Router<AppState> {
-    use connections::{clients, create, delete, read, update};
+    use connections::{clients, create, delete, keys, read, update};
     let one = get(read::show_one).patch(update::update).delete(delete::delete);
     Router::new()
         .route("/connections", get(read::list).post(create::create))
         .route("/connections/{id}", one)
         .route("/connections/{id}/clients", get(clients::list).patch(clients::update))
+        .route("/connections/{id}/keys", get(keys::list).post(keys::create))
+        .route("/connections/{id}/keys/rotate", post(keys::rotate))
 }
 
 fn users_and_logs() -> Router<AppState> {

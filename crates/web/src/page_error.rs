@@ -75,7 +75,9 @@ impl PageError {
                         Self::connect(ConnectProblem::Unavailable, "", provider, error)
                     }
                     JourneyError::Key(cause) => Self::unavailable(cause),
-                    JourneyError::NotAProvider | JourneyError::Options(_) => Self::internal(error),
+                    JourneyError::NotAProvider | JourneyError::Options(_) | JourneyError::NoKey => {
+                        Self::internal(error)
+                    }
                 };
             }
             ConnectError::Tokenset(_) | ConnectError::Stored(_) => return Self::internal(error),

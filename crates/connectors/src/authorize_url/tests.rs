@@ -5,7 +5,8 @@ use crate::testing::{oauth2, oidc, provider};
 
 const LOGIN: Purpose<'static> = Purpose::Login { connection_scope: None, keeps_tokens: false };
 const VAULT_LOGIN: Purpose<'static> = Purpose::Login { connection_scope: None, keeps_tokens: true };
-const CONNECT: Purpose<'static> = Purpose::Connect { scopes: None };
+const CONNECT: Purpose<'static> = Purpose::Connect { scopes: None, earlier: &NONE };
+const NONE: ScopeSet = ScopeSet::empty();
 
 /// RFC 7636 appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -151,7 +152,7 @@ fn scopes_of_a_connect_take_the_place_of_the_connections() {
     let requested = |text: &str| ScopeSet::parse(text).unwrap();
     let calendar = requested("https://www.googleapis.com/auth/calendar offline_access");
     let google = provider("google-oauth2", &json!({"drive": true, "email": true}));
-    let built = build(&google, Purpose::Connect { scopes: Some(&calendar) }, &[]);
+    let built = build(&google, Purpose::Connect { scopes: Some(&calendar), earlier: &NONE }, &[]);
     let expected = requested("openid https://www.googleapis.com/auth/calendar");
     assert_eq!(built.scopes, expected);
     assert_eq!(
@@ -169,7 +170,7 @@ fn scopes_of_a_connect_take_the_place_of_the_connections() {
         provider("oidc", &json!({"scope": scope, "oidc_metadata": metadata}))
     };
     let check = |configured: &str, asked: &str, expected: &[&str]| {
-        let purpose = Purpose::Connect { scopes: Some(&requested(asked)) };
+        let purpose = Purpose::Connect { scopes: Some(&requested(asked)), earlier: &NONE };
         assert_eq!(peculiar(&build(&oidc(configured), purpose, &[])), expected);
     };
     check("openid email", "read:calendar", &["scope=openid read:calendar"]);
@@ -183,6 +184,33 @@ fn scopes_of_a_connect_take_the_place_of_the_connections() {
         "openid read:calendar offline_access",
         &["prompt=consent", "scope=openid read:calendar offline_access"],
     );
+}
+
+/// Where a new grant takes the place of the earlier one, what that one gave is asked for again.
+#[test]
+fn what_an_earlier_grant_gave_is_asked_for_again() {
+    let set = |text: &str| ScopeSet::parse(text).unwrap();
+    let check = |strategy, asked: &str, earlier: &str, scope: &str, kept: &str| {
+        let provider = match strategy {
+            "oidc" => oidc(&json!({})),
+            strategy => provider(strategy, &json!({})),
+        };
+        let purpose = Purpose::Connect { scopes: Some(&set(asked)), earlier: &set(earlier) };
+        let built = build(&provider, purpose, &[]);
+        let sent = built.url.query_pairs().find(|(name, _)| name == "scope").unwrap().1;
+        assert_eq!((&*sent, built.kept), (scope, set(kept)), "{strategy} {asked} {earlier}");
+    };
+    check("oidc", "write", "openid read", "openid write read", "read");
+    check("oidc", "write", "read offline_access", "openid write read offline_access", "read");
+    check("oidc", "openid read", "read openid", "openid read", "");
+    check("github", "gist", "repo user:email", "gist repo user:email", "repo user:email");
+    // Once, whatever it is called.
+    let graph = "https://graph.microsoft.com/";
+    let earlier = format!("{graph}User.Read User.Read {graph}Files.Read");
+    let scope = format!("openid profile email User.Read {graph}Files.Read offline_access");
+    check("windowslive", "User.Read", &earlier, &scope, &format!("{graph}Files.Read"));
+    // Google adds to what was granted by itself.
+    check("google-oauth2", "email", "openid profile", "openid email", "");
 }
 
 #[test]

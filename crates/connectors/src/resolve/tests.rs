@@ -169,17 +169,20 @@ fn the_client_authenticates_in_one_way() {
     check(method("client_secret_basic"), Some("x"), ClientAuth::Basic);
     check(method("client_secret_post"), Some("x"), ClientAuth::Post);
     check(method("none"), Some("x"), ClientAuth::None);
+    check(method("private_key_jwt"), Some("x"), ClientAuth::PrivateKeyJwt);
+    check(method("private_key_jwt"), None, ClientAuth::PrivateKeyJwt);
     check(json!({"customHeaders": {"authorization": "Basic x"}}), Some("x"), ClientAuth::None);
-    assert_eq!(
-        refused(
-            "oidc",
-            &json!({
-                "token_endpoint_auth_method": "private_key_jwt",
-                "oidc_metadata": with_metadata(&json!({}))
-            })
-        ),
-        "options.token_endpoint_auth_method: \"private_key_jwt\" is not supported"
-    );
+    let refuses = |option: &str, value: &str| {
+        let mut options = method("private_key_jwt");
+        options["oidc_metadata"] = with_metadata(&json!({}));
+        options[option] = json!(value);
+        let expected = format!("options.{option}: {value:?} is not supported");
+        assert_eq!(refused("oidc", &options), expected);
+    };
+    refuses("token_endpoint_auth_method", "client_secret_jwt");
+    refuses("token_endpoint_auth_signing_alg", "HS256");
+    refuses("token_endpoint_auth_signing_alg", "RS512");
+    refuses("token_endpoint_jwtca_aud_format", "both");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A person, where and as a provider describes one.
 
 use connectors::Spec;
+use connectors::spec::Teller;
 use serde_json::{Map, Value, json};
 
 use crate::config::User;
@@ -10,7 +11,7 @@ use crate::config::User;
 pub(crate) fn profile(spec: &Spec, user: &User) -> Map<String, Value> {
     let account = &spec.account;
     let mut members = Map::new();
-    let facts = [
+    let attributes = [
         (&account.name, json!(user.name)),
         (&account.nickname, json!(user.username)),
         (&account.email, json!(user.email)),
@@ -18,14 +19,40 @@ pub(crate) fn profile(spec: &Spec, user: &User) -> Map<String, Value> {
         // Last, so that nothing stands in its way.
         (&account.subject, json!(user.sub)),
     ];
-    for (places, value) in facts {
+    for (places, value) in attributes {
         let Some(place) = places.first() else { continue };
         put_all(&mut members, place, &value);
     }
     if let Some(rule) = &account.must_match {
         put(&mut members, &rule.place, json!(organization(user)));
     }
+    for (place, value) in facts(spec, Teller::Account, user) {
+        put(&mut members, place, json!(value));
+    }
+    // What accounts are told apart by may stand at places of its own.
+    for part in account.label.first().into_iter().flat_map(|label| parts(label)) {
+        let pointer = format!("/{}", part.replace('.', "/"));
+        if Value::Object(members.clone()).pointer(&pointer).is_none() {
+            put(&mut members, part, json!(user.username));
+        }
+    }
     members
+}
+
+/// What the provider tells of somebody that is to be kept beside: places and values.
+pub(super) fn facts<'a>(spec: &'a Spec, from: Teller, user: &User) -> Vec<(&'a str, String)> {
+    let told = spec.facts.iter().filter(|(_, fact)| fact.from == from);
+    told.map(|(name, fact)| (fact.place.as_str(), format!("{name}-of-{}", user.username))).collect()
+}
+
+/// What stands beside the code when the browser comes back: facts, and where the account is.
+pub(crate) fn callback(spec: &Spec, user: &User) -> Vec<(String, String)> {
+    let told = facts(spec, Teller::Callback, user).into_iter();
+    let places = spec.variables.values().filter_map(|variable| {
+        let told = variable.told.as_ref()?;
+        Some((told.parameter.as_str(), format!("{}{}", told.prefix, variable.example)))
+    });
+    told.chain(places).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The organization that somebody belongs to: the domain of the address.
@@ -35,13 +62,17 @@ pub(crate) fn organization(user: &User) -> &str {
 
 /// Puts a value at a place; at every one of a place that is made of several.
 fn put_all(members: &mut Map<String, Value>, place: &str, value: &Value) {
-    if !place.contains('{') {
-        put(members, place, value.clone());
-        return;
-    }
-    for part in place.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)) {
+    for part in parts(place) {
         put(members, part, value.clone());
     }
+}
+
+/// The places that a place is made of.
+fn parts(place: &str) -> Vec<&str> {
+    if !place.contains('{') {
+        return vec![place];
+    }
+    place.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
 }
 
 /// Puts a value at a path of names and numbers, making what is missing on the way.

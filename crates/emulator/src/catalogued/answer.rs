@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use connectors::spec::{AnswerSeparator, ErrorCase, Meaning, Spec};
+use connectors::spec::{AnswerSeparator, ErrorCase, Meaning, Spec, Teller};
 use protocol::oauth::scope::Scope;
 use protocol::secret::ProviderIdToken;
 use serde_json::{Map, Value, json};
@@ -45,8 +45,13 @@ pub(super) fn tokens(
         Some(inside) if !is_refresh => Map::from_iter([(inside.clone(), Value::Object(tokens))]),
         Some(_) | None => tokens,
     };
-    if let Some(user) = user.filter(|_| spec.account.from_token) {
-        members.extend(account::profile(spec, user));
+    if let Some(user) = user {
+        if spec.account.from_token {
+            members.extend(account::profile(spec, user));
+        }
+        for (place, value) in account::facts(spec, Teller::Token, user) {
+            put(&mut members, place, json!(value));
+        }
     }
     Json(members).into_response()
 }

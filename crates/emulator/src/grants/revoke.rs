@@ -42,6 +42,12 @@ impl Grants {
         family.is_some_and(|family| self.end_family(family))
     }
 
+    /// Ends the family of an access token; `false` if it was unknown or dead.
+    pub(crate) fn revoke_family_of(&mut self, token: &ProviderAccessToken) -> bool {
+        let family = self.access_tokens.get(token.hashed().as_bytes()).map(|token| token.family);
+        family.is_some_and(|family| self.end_family(family))
+    }
+
     /// Ends everything between one user and one client, and forgets the consent.
     pub(crate) fn revoke_account(&mut self, account: &Account) -> usize {
         self.consents.remove(account);

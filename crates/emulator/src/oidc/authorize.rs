@@ -19,7 +19,7 @@ use protocol::time::Timestamp;
 
 use super::request::{AuthorizeRefusal, RedirectError, parse};
 use crate::app::{App, State};
-use crate::catalogued::needs_page;
+use crate::catalogued::{self, needs_page};
 use crate::cookies;
 use crate::faults::CallSubject;
 use crate::flavour::Flavour;
@@ -171,8 +171,11 @@ pub(crate) fn answer(
     state.ledger.record(Value::Code(code.clone()), &account_key, now);
     state.count(Counted::Authorization, &account_key);
 
-    let mut parameters = vec![("code", code.expose().to_owned())];
-    parameters.extend(request.state.clone().map(|state| ("state", state)));
+    let mut parameters = vec![("code".to_owned(), code.expose().to_owned())];
+    parameters.extend(request.state.clone().map(|state| ("state".to_owned(), state)));
+    if let (Some(spec), Some(user)) = (app.spec(request.flavour), app.user(&account.sub)) {
+        parameters.extend(catalogued::callback(spec, user));
+    }
     let subject = CallSubject::of(&account_key);
     send_back(app, state, request.flavour, &request.redirect_uri, parameters, &subject)
 }
@@ -180,10 +183,10 @@ pub(crate) fn answer(
 /// Sends an error to the client (RFC 6749 §4.1.2.1).
 pub(crate) fn send_error(app: &App, flavour: Flavour, refused: &RedirectError) -> Response {
     let mut parameters = vec![
-        ("error", refused.code.to_owned()),
-        ("error_description", refused.description.clone()),
+        ("error".to_owned(), refused.code.to_owned()),
+        ("error_description".to_owned(), refused.description.clone()),
     ];
-    parameters.extend(refused.state.clone().map(|state| ("state", state)));
+    parameters.extend(refused.state.clone().map(|state| ("state".to_owned(), state)));
     let mut state = app.lock();
     let subject = CallSubject::default();
     send_back(app, &mut state, flavour, &refused.redirect_uri, parameters, &subject)
@@ -216,16 +219,14 @@ fn send_back(
     state: &mut State,
     flavour: Flavour,
     redirect_uri: &str,
-    mut parameters: Vec<(&'static str, String)>,
+    mut parameters: Vec<(String, String)>,
     subject: &CallSubject,
 ) -> Response {
     // RFC 9207 §2: the authorization server MUST include its issuer identifier
     // in authorization responses, error responses included.
     if flavour.names_itself() {
-        parameters.push(("iss", app.issuer(flavour)));
+        parameters.push(("iss".to_owned(), app.issuer(flavour)));
     }
-    let mut parameters: Vec<(String, String)> =
-        parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     state.faults.edit_authorization_response(flavour, subject, &mut parameters);
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(parameters);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State as Shared;
 use axum::{Extension, Json};
 use protocol::jose::jwk::JwkSet;
+use protocol::jose::jws::Algorithm;
 use serde::Serialize;
 
 use crate::app::App;
@@ -25,7 +26,8 @@ pub(crate) struct Metadata {
     grant_types_supported: [&'static str; 2],
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: [&'static str; 3],
+    token_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_signing_alg_values_supported: [Algorithm; 4],
     code_challenge_methods_supported: [&'static str; 1],
     claims_supported: [&'static str; 12],
     prompt_values_supported: [&'static str; 4],
@@ -57,8 +59,10 @@ pub(crate) async fn configuration(
         token_endpoint_auth_methods_supported: [
             "client_secret_basic",
             "client_secret_post",
+            "private_key_jwt",
             "none",
         ],
+        token_endpoint_auth_signing_alg_values_supported: Algorithm::ALL,
         code_challenge_methods_supported: ["S256"],
         claims_supported: [
             "iss",

@@ -63,7 +63,8 @@ impl<'a> Browser<'a> {
         self.follow(answer).await
     }
 
-    /// Fills in page after page. `decision` is what the consent form sends.
+    /// Fills in page after page. `decision` is what the consent form sends; without a word about
+    /// scopes, with every box that comes ticked.
     pub(crate) async fn walk(
         &mut self,
         mut answer: Answer,
@@ -85,7 +86,10 @@ impl<'a> Browser<'a> {
                 let sub = format!("sub-{user}");
                 self.post(&action, &[("account", &sub)]).await
             } else {
-                self.post(&action, decision).await
+                let is_said = decision.iter().any(|(name, _)| *name == "scope");
+                let boxes = ticked(&answer.body).filter(|_| !is_said).map(|it| ("scope", it));
+                let fields: Vec<_> = decision.iter().copied().chain(boxes).collect();
+                self.post(&action, &fields).await
             };
             answer = self.follow(sent).await;
         }
@@ -124,6 +128,10 @@ impl<'a> Browser<'a> {
 
 pub(crate) fn form_action(html: &str) -> String {
     between(html, "action=\"", "\"").unwrap_or_else(|| panic!("no form: {html}")).to_owned()
+}
+
+fn ticked(html: &str) -> impl Iterator<Item = &str> {
+    html.split("name=\"scope\" value=\"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0))
 }
 
 fn title(html: &str) -> String {

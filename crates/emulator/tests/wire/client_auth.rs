@@ -1,6 +1,11 @@
 //! Client authentication and the form of token requests.
 
-use crate::world::{CALLBACK, WEB, World, basic, form_body};
+use emulator::{Client, RegisteredKeys};
+use protocol::jose::jwk::JwkSet;
+use protocol::jose::jws::{Algorithm, SigningKey};
+use serde_json::{Value, json};
+
+use crate::world::{CALLBACK, START, WEB, World, basic, form_body};
 
 const GRANT: (&str, &str) = ("grant_type", "authorization_code");
 const URI: (&str, &str) = ("redirect_uri", CALLBACK);
@@ -116,4 +121,79 @@ async fn unknown_parameters_are_ignored() {
     let callback = world.authorize("ada", "openid").await;
     let fields = [GRANT, URI, ("code", callback.code()), ("colour", "red")];
     assert_eq!(world.token(&fields).await.status, 200);
+}
+
+/// A client that proves itself by a key, and one attempt of it to redeem a code.
+struct Asserting {
+    world: World,
+    key: SigningKey,
+}
+
+impl Asserting {
+    async fn by(algorithm: Algorithm) -> Self {
+        let pkcs8 = SigningKey::generate_for(algorithm).unwrap();
+        let key = SigningKey::from_pkcs8_for(algorithm, &pkcs8, "key-1").unwrap();
+        let keys = RegisteredKeys::default();
+        keys.replace(JwkSet::new(vec![key.public_jwk()]));
+        let client = Client::with_keys("signer", keys, vec![CALLBACK.to_owned()]);
+        let world = World::start_with(|config| config.clients.push(client)).await;
+        Self { world, key }
+    }
+
+    /// The claims of a good assertion, with changes.
+    fn claims(&self, changes: &Value) -> Value {
+        let mut claims = json!({
+            "iss": "signer", "sub": "signer", "aud": self.world.url("/token"), "jti": "once",
+            "iat": START, "exp": START + 60,
+        });
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        claims
+    }
+
+    async fn redeems(&self, assertion: &str, more: &[(&str, &str)]) -> (u16, String) {
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let usual = [
+            GRANT,
+            URI,
+            // Whoever is authenticated hears of the code.
+            ("code", "unknown"),
+            ("client_assertion_type", kind),
+            ("client_assertion", assertion),
+        ];
+        self.world.post_form("/token", &[&usual, more].concat()).await.error()
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_authenticates_once_and_for_one_audience() {
+    for algorithm in Algorithm::ALL {
+        let asserting = Asserting::by(algorithm).await;
+        let sign = |changes: Value| asserting.key.sign("JWT", &asserting.claims(&changes)).unwrap();
+        let (heard, refused) = ((400, "invalid_grant"), (401, "invalid_client"));
+        let other = SigningKey::generate_for(algorithm).unwrap();
+        let other = SigningKey::from_pkcs8_for(algorithm, &other, "key-1").unwrap();
+        let named = SigningKey::generate_for(algorithm).unwrap();
+        let named = SigningKey::from_pkcs8_for(algorithm, &named, "key-2").unwrap();
+        let good = asserting.claims(&json!({ "jti": "by another key" }));
+        let cases = [
+            ("good", sign(json!({})), heard),
+            ("replayed", sign(json!({})), refused),
+            ("for the issuer", sign(json!({ "jti": "2", "aud": asserting.world.url("/") })), heard),
+            ("for another", sign(json!({ "jti": "3", "aud": "https://else.test" })), refused),
+            ("as another", sign(json!({ "jti": "4", "sub": "web" })), refused),
+            ("over", sign(json!({ "jti": "5", "exp": START })), refused),
+            ("another key", other.sign("JWT", &good).unwrap(), refused),
+            ("an unknown key", named.sign("JWT", &good).unwrap(), refused),
+            ("no assertion", "a.b.c".to_owned(), refused),
+        ];
+        for (what, assertion, (status, error)) in cases {
+            let answer = asserting.redeems(&assertion, &[]).await;
+            assert_eq!(answer, (status, error.to_owned()), "{what} {algorithm}");
+        }
+        let again = sign(json!({ "jti": "6" }));
+        let two = asserting.redeems(&again, &[("client_secret", "x")]).await;
+        assert_eq!(two, (400, "invalid_request".to_owned()));
+        let elses = asserting.redeems(&again, &[("client_id", "web")]).await;
+        assert_eq!(elses, (401, "invalid_client".to_owned()));
+    }
 }

@@ -149,7 +149,7 @@ impl Halt {
         match error {
             JourneyError::Key(error) => Self::Failed(error),
             JourneyError::Discovery(_) => Self::Denied(Denial::ProviderUnavailable(error.into())),
-            JourneyError::NotAProvider | JourneyError::Options(_) => {
+            JourneyError::NotAProvider | JourneyError::Options(_) | JourneyError::NoKey => {
                 Self::Denied(Denial::Misconfigured(error.into()))
             }
         }

@@ -6,16 +6,15 @@ use protocol::oauth::pkce::{self, CodeChallenge};
 use protocol::secret::{AuthSession, CodeVerifier, ConnectCode, Hashed, kind};
 use protocol::time::Timestamp;
 use store::connect_transactions::{self, ConnectTransaction};
-use store::{WriteTx, connections, users};
-use vault::keyring::Purpose;
-use vault::tokenset::Tokens;
+use store::{WriteTx, connections};
 
-use super::{ConnectError, Remembered, connect_failed, connected, waiting_place};
+use super::abandoned::{give_back_waiting, waiting};
+use super::{ConnectError, Remembered, connect_failed, connected};
 use crate::app::App;
 use crate::audit::Event;
 use crate::context::Context;
 use crate::my_account::AccountCaller;
-use crate::tokensets::{self, Delivery, GivenAccount, TokensetError};
+use crate::tokensets::{self, Delivery};
 
 /// What an application brings to complete.
 #[derive(Debug)]
@@ -61,6 +60,9 @@ pub async fn complete(
         connect_failed(context, &transaction, &error.to_string())
             .write(app, &mut tx, context, now)
             .await?;
+        if let Err(error) = give_back_waiting(app, &mut tx, context, &transaction, now).await {
+            tracing::warn!(%error, "the grant of a refused connect stays");
+        }
         tx.commit().await?;
         return Err(error);
     }
@@ -110,16 +112,8 @@ async fn keep(
     now: Timestamp,
 ) -> Result<ConnectedAccount, ConnectError> {
     let tenant = context.tenant_id();
-    let (Some(account), Some(sealed)) = (&transaction.account, &transaction.sealed_tokens) else {
-        return Err(ConnectError::Ended);
-    };
-    let account: GivenAccount = serde_json::from_str(account)?;
-    let keys = app.keys.for_records(tx, tenant, &[sealed], now).await?;
-    let share = users::share(tx, tenant, &transaction.user_id).await?;
-    let share = share.ok_or(TokensetError::UserGone)?;
-    let place = waiting_place(context, transaction);
-    let blob = keys.open(Purpose::Vault, Some(&share), &place, sealed)?;
-    let tokens = Tokens::from_blob(&blob).map_err(TokensetError::from)?;
+    let waiting = waiting(app, tx, context, transaction, now).await?;
+    let (account, tokens) = waiting.ok_or(ConnectError::Ended)?;
     let stored = connections::find(tx, tenant, &transaction.connection_id).await?;
     let stored = stored.filter(|stored| stored.connection.connected_accounts.active);
     let connection = stored.ok_or(ConnectError::Ended)?.connection;

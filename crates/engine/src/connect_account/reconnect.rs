@@ -41,6 +41,7 @@ use crate::keys::KeyError;
 use crate::pending::{self, Pending};
 use crate::sessions::{self, Visitor};
 use crate::tokensets::{self, Delivery};
+use crate::unused_grants::{UnusedGrant, give_back};
 
 /// A person may take their time to read the message that the link stands in.
 const LINK_LIFETIME: Duration = Duration::from_mins(30);
@@ -55,6 +56,12 @@ pub const OTHER_ACCOUNT: &str = "other_account";
 pub(super) struct Reconnected {
     id: ConnectedAccountId,
     version: i64,
+}
+
+impl Reconnected {
+    pub(super) fn is_for(&self, account: &ConnectedAccount) -> bool {
+        self.id == account.id
+    }
 }
 
 /// What stands in a link.
@@ -284,6 +291,8 @@ pub(super) async fn finish(
     connect_transactions::delete(&mut tx, tenant, &transaction.id).await?;
     if let Err((code, why)) = check(&mut tx, context, transaction, reconnected, &delivery).await? {
         connect_failed(context, transaction, why).write(app, &mut tx, context, now).await?;
+        let unused = UnusedGrant::of(&transaction.user_id, delivery);
+        give_back(app, &mut tx, context, unused, now).await?;
         tx.commit().await?;
         return Ok(done(context, Some((code, &transaction.connection_id))));
     }

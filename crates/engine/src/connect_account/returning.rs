@@ -14,6 +14,7 @@ use crate::audit::Event;
 use crate::context::Context;
 use crate::provider_journey::Arrival;
 use crate::tokensets::{Delivery, TokensetError};
+use crate::unused_grants::{UnusedGrant, give_back};
 
 /// Step 3: the browser is back with tokens. Answers where to send it.
 pub async fn returned(
@@ -25,9 +26,16 @@ pub async fn returned(
     now: Timestamp,
 ) -> Result<String, ConnectError> {
     let mut tx = app.store.write().await?;
-    let (mut transaction, remembered) =
-        find_for_browser(&mut tx, context, transaction_id, browser, now).await?;
+    let connects_for = arrival.connects_for.clone();
     let delivery = Delivery::of(arrival, now);
+    let found = find_for_browser(&mut tx, context, transaction_id, browser, now).await;
+    if let (Err(ConnectError::Ended), Some(user_id)) = (&found, connects_for) {
+        let unused = UnusedGrant::of(&user_id, delivery);
+        give_back(app, &mut tx, context, unused, now).await?;
+        tx.commit().await?;
+        return Err(ConnectError::Ended);
+    }
+    let (mut transaction, remembered) = found?;
     // RFC 9700 §4.4: the answer of one provider is never taken for another's.
     if delivery.connection.id != transaction.connection_id {
         return Err(ConnectError::Mismatch("connection"));
@@ -36,7 +44,7 @@ pub async fn returned(
         let finish = reconnect::finish(app, tx, context, &transaction, reconnected, delivery, now);
         return Box::pin(finish).await;
     }
-    let Delivery { connection: _, account, tokens } = delivery;
+    let Delivery { connection: _, account, tokens } = &delivery;
     let tenant = context.tenant_id();
     let keys = app.keys.of(&mut tx, tenant, now).await?;
     let share = users::share(&mut tx, tenant, &transaction.user_id).await?;
@@ -45,9 +53,13 @@ pub async fn returned(
     let place = waiting_place(context, &transaction);
     let sealed = keys.seal(Purpose::Vault, Some(&share), &place, &blob, &*app.entropy)?;
     transaction.sealed_tokens = Some(sealed);
-    transaction.account = Some(serde_json::to_string(&account)?);
+    transaction.account = Some(serde_json::to_string(account)?);
     let code: ConnectCode = app.entropy.secret("cc_");
     if !connect_transactions::note_return(&mut tx, tenant, &transaction, &code.hashed()).await? {
+        // Another answer was faster.
+        give_back(app, &mut tx, context, UnusedGrant::of(&transaction.user_id, delivery), now)
+            .await?;
+        tx.commit().await?;
         return Err(ConnectError::Ended);
     }
     tx.commit().await?;
@@ -65,16 +77,21 @@ pub struct Failure<'a> {
     pub cause: &'a str,
 }
 
-/// Step 3, where it did not work. Ends the transaction; answers where to send the browser.
+/// Step 3, where it did not work. Ends the transaction; answers where to send the browser. `unused` is
+/// what the provider had given by then.
 pub async fn failed(
     app: &App,
     context: &Context,
     browser: &BrowserToken,
     transaction_id: &str,
     why: &Failure<'_>,
+    unused: Option<UnusedGrant>,
     now: Timestamp,
 ) -> Result<String, ConnectError> {
     let mut tx = app.store.write().await?;
+    if let Some(unused) = unused {
+        give_back(app, &mut tx, context, unused, now).await?;
+    }
     let found = find_for_browser(&mut tx, context, transaction_id, browser, now).await;
     if let Err(ConnectError::Ended) = &found {
         Event::new(LogEventKind::AccountConnectFailed, context)

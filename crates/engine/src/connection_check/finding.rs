@@ -89,6 +89,8 @@ pub enum Credentials {
     Unreachable(OutboundError),
     /// The options make no request.
     Request(RequestError),
+    /// It would prove itself by a key, and has none.
+    NoKey,
 }
 
 /// Whether access lasts when the person has left.
@@ -156,7 +158,8 @@ impl Finding {
                 Credentials::Refused(_)
                 | Credentials::RedirectUri(_)
                 | Credentials::Unreachable(_)
-                | Credentials::Request(_),
+                | Credentials::Request(_)
+                | Credentials::NoKey,
             )
             | Self::Offline(Offline::NotAsked { is_certain: true, .. }) => Verdict::Problem,
         }

@@ -9,7 +9,7 @@ use vault::keyring::Purpose;
 use super::{PAGE, SEALING, older_records};
 use crate::app::App;
 use crate::keys::{KeyError, TenantKeys, signing_key_place, unwrap};
-use crate::{client_auth, connection_secret, event_streams, tokensets};
+use crate::{client_auth, connection_keys, connection_secret, event_streams, tokensets};
 
 /// Which keys there are, what they wrap, and what is left to be sealed anew.
 #[derive(Debug, serde::Serialize)]
@@ -165,6 +165,11 @@ async fn verify_tenant(
         let place = event_streams::place(tenant, &id);
         let outcome = keys.open(Purpose::ProviderSecrets, None, &place, &secret.sealed);
         found.note(tenant, "event_streams", &secret.id, outcome.map(drop));
+    }
+    for key in store::connection_keys::of_tenant(&mut read, tenant).await? {
+        let place = connection_keys::place(tenant, &key.connection_id, &key.kid);
+        let outcome = keys.open(Purpose::ProviderSecrets, None, &place, &key.sealed);
+        found.note(tenant, "connection_keys", &key.kid, outcome.map(drop));
     }
     for key in store::keys::signing_keys(&mut read, tenant).await? {
         let place = signing_key_place(tenant, &key.kid);

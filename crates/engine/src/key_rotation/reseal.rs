@@ -5,6 +5,7 @@ use protocol::time::Timestamp;
 use serde_json::json;
 use store::clients::StoredSecret;
 use store::connected_accounts::StoredAccount;
+use store::connection_keys::ConnectionKey;
 use store::resealing::{self, SealedSecret};
 use store::{StoreError, users};
 use vault::keyring::Purpose;
@@ -15,7 +16,7 @@ use super::{PAGE, note, older_records};
 use crate::app::App;
 use crate::keys::{KeyError, TenantKeys, signing_key_place};
 use crate::tokensets::TokensetError;
-use crate::{client_auth, connection_secret, event_streams, tokensets};
+use crate::{client_auth, connection_keys, connection_secret, event_streams, tokensets};
 
 /// What sealing everything anew came to.
 #[derive(Debug, Default)]
@@ -137,7 +138,12 @@ impl Work<'_> {
         let connections = resealing::connection_secrets(&mut read, tenant).await?;
         let streams = resealing::stream_secrets(&mut read, tenant).await?;
         let signing_keys = store::keys::signing_keys(&mut read, tenant).await?;
+        let connection_keys = store::connection_keys::of_tenant(&mut read, tenant).await?;
         drop(read);
+        let newest = *keys.newest(Purpose::ProviderSecrets)?.id();
+        for old in connection_keys.iter().filter(|old| old.sealed.key_id() != Ok(newest)) {
+            done.note(tenant, "connection_keys", &old.kid, self.connection_key(old).await)?;
+        }
         for old in clients {
             if is_old(&old, Purpose::ClientSecrets)? {
                 done.note(tenant, "clients", &old.id, self.client(&old).await)?;
@@ -191,6 +197,15 @@ impl Work<'_> {
         let sealed = self.anew(Purpose::ProviderSecrets, &place, &old.sealed)?;
         let mut tx = self.app.store.write().await?;
         let written = resealing::reseal_stream(&mut tx, self.tenant, old, &sealed).await?;
+        tx.commit().await?;
+        Ok(written)
+    }
+
+    async fn connection_key(&self, old: &ConnectionKey) -> Result<bool, KeyError> {
+        let place = connection_keys::place(self.tenant, &old.connection_id, &old.kid);
+        let sealed = self.anew(Purpose::ProviderSecrets, &place, &old.sealed)?;
+        let mut tx = self.app.store.write().await?;
+        let written = resealing::reseal_connection_key(&mut tx, self.tenant, old, &sealed).await?;
         tx.commit().await?;
         Ok(written)
     }

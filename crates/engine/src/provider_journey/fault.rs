@@ -11,6 +11,7 @@ use super::JourneyPurpose;
 use crate::keys::KeyError;
 use crate::outbound::OutboundError;
 use crate::provider_documents::DocumentError;
+use crate::unused_grants::UnusedGrant;
 
 /// Why a browser cannot leave for a provider, or a provider cannot be called.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum JourneyError {
     /// The connection's options do not describe a provider.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The connection is to prove by a key who we are, and has none.
+    #[error("the connection has no key")]
+    NoKey,
     /// The provider's discovery document cannot be had.
     #[error("the provider's discovery document cannot be used")]
     Discovery(#[from] DocumentError),
@@ -43,6 +47,8 @@ pub struct ArrivalError {
     pub purpose: Option<JourneyPurpose>,
     /// By which connection, if that still exists.
     pub connection: Option<Box<Connection>>,
+    /// What the provider had given by then for an account.
+    pub unused: Option<Box<UnusedGrant>>,
     /// What is wrong.
     #[source]
     pub cause: ArrivalCause,
@@ -116,7 +122,9 @@ impl ArrivalCause {
             Self::Outbound(_) | Self::Keys(_) | Self::Key(_) => true,
             Self::Journey(error) => match error {
                 JourneyError::Discovery(_) | JourneyError::Key(_) => true,
-                JourneyError::NotAProvider | JourneyError::Options(_) => false,
+                JourneyError::NotAProvider | JourneyError::Options(_) | JourneyError::NoKey => {
+                    false
+                }
             },
             Self::Token(fault) => match fault {
                 TokenFault::Passing { .. } => true,

@@ -26,6 +26,9 @@ pub(super) struct Luggage {
     pub(super) redirect_uri: String,
     /// What was asked for.
     pub(super) scopes: ScopeSet,
+    /// Those among them that nobody fails without.
+    #[serde(default)]
+    pub(super) kept: ScopeSet,
 }
 
 /// The same, on its way into the seal.
@@ -35,6 +38,7 @@ struct Packed<'a> {
     nonce: &'a str,
     redirect_uri: &'a str,
     scopes: &'a ScopeSet,
+    kept: &'a ScopeSet,
 }
 
 impl Luggage {
@@ -46,8 +50,8 @@ impl Luggage {
         state: &Hashed<kind::LoginState>,
         entropy: &dyn Entropy,
     ) -> Result<Sealed, KeyError> {
-        let Self { verifier, nonce, redirect_uri, scopes } = self;
-        let packed = Packed { verifier: verifier.expose(), nonce, redirect_uri, scopes };
+        let Self { verifier, nonce, redirect_uri, scopes, kept } = self;
+        let packed = Packed { verifier: verifier.expose(), nonce, redirect_uri, scopes, kept };
         let plaintext = serde_json::to_vec(&packed).map(Zeroizing::new);
         let plaintext = plaintext.map_err(StoreError::from)?;
         let row = BASE64_URL_SAFE_NO_PAD.encode(state.as_bytes());

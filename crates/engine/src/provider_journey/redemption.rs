@@ -1,8 +1,10 @@
 //! From an authorization code to an account.
 
+use connectors::spec::Teller;
 use connectors::{
-    AccountReplies, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody, SettledScopes,
-    TokenReply, code_request, emails_request, read_account, read_token_reply, userinfo_request,
+    AccountReplies, Facts, Moment, Provider, ProviderAccount, ProviderRequest, Reply, RequestBody,
+    SettledScopes, TokenReply, code_request, emails_request, read_account, read_facts,
+    read_token_reply, userinfo_request,
 };
 use model::ids::TenantId;
 use protocol::oauth::scope::ScopeSet;
@@ -17,28 +19,44 @@ use crate::outbound::{Answer, OutboundError};
 use crate::profile_script;
 use crate::provider_documents::Wanted;
 
-/// What a code was worth.
-pub(super) struct Redeemed {
+/// Whose account it is, and what it may be used for.
+pub(super) struct Told {
     pub(super) account: ProviderAccount,
-    pub(super) reply: TokenReply,
     pub(super) scopes: ScopeSet,
-    /// What was asked for and is not among them.
+    /// What was asked for.
+    pub(super) asked: ScopeSet,
+    /// What was wanted and is not among them.
     pub(super) missing: ScopeSet,
+    /// What is kept of the account beside.
+    pub(super) facts: Facts,
 }
 
-/// Redeems a code and finds out whose account it is about.
+/// Redeems a code.
 pub(super) async fn redeem(
+    app: &App,
+    provider: &Provider,
+    luggage: &Luggage,
+    code: &AuthorizationCode,
+    now: Timestamp,
+) -> Result<TokenReply, ArrivalCause> {
+    let Luggage { redirect_uri, verifier, .. } = luggage;
+    let moment = Moment { jti: &app.entropy.uuid(), now };
+    let request = code_request(provider, code, redirect_uri, verifier, moment)?;
+    let answer = send(app, request).await?;
+    Ok(read_token_reply(provider, &as_reply(&answer))?)
+}
+
+/// Finds out what a code was worth, and whose account it is about. `facts` came with the code.
+pub(super) async fn tell(
     app: &App,
     tenant: &TenantId,
     provider: &Provider,
-    luggage: Luggage,
-    code: &AuthorizationCode,
+    luggage: &Luggage,
+    reply: &TokenReply,
+    mut facts: Facts,
     now: Timestamp,
-) -> Result<Redeemed, ArrivalCause> {
-    let Luggage { verifier, nonce, redirect_uri, scopes: asked } = luggage;
-    let request = code_request(provider, code, &redirect_uri, &verifier)?;
-    let answer = send(app, request).await?;
-    let reply = read_token_reply(provider, &as_reply(&answer))?;
+) -> Result<Told, ArrivalCause> {
+    let Luggage { nonce, scopes: asked, kept, .. } = luggage;
     let identity = match &reply.id_token {
         Some(token) if provider.expects_id_token() => {
             // A nonce goes out with the scope that asks for an ID token, and only then.
@@ -49,18 +67,20 @@ pub(super) async fn redeem(
         Some(_) | None => None,
     };
     let SettledScopes { granted: _, effective: scopes, missing } =
-        provider.settle_scopes(&asked, reply.granted.as_ref());
+        provider.settle_scopes(asked, reply.granted.as_ref());
     let account = match &provider.fetch_user_profile {
         Some(script) => {
-            let told = profile_script::fetch_profile(app, tenant, script, &reply, &scopes).await?;
+            let told = profile_script::fetch_profile(app, tenant, script, reply, &scopes).await?;
             let identity = identity.as_ref();
             let replies =
                 AccountReplies { id_token: identity, script: Some(&told), ..Default::default() };
             read_account(provider, &replies)?
         }
-        None => account(app, provider, &reply, identity.as_ref()).await?,
+        None => account(app, provider, reply, identity.as_ref()).await?,
     };
-    Ok(Redeemed { account, reply, scopes, missing })
+    facts.extend(read_facts(&provider.spec, Teller::Token, reply.extras.as_map()));
+    facts.extend(read_facts(&provider.spec, Teller::Account, &account.profile));
+    Ok(Told { account, scopes, asked: asked.clone(), missing: missing.without(kept), facts })
 }
 
 async fn account(

@@ -1,5 +1,6 @@
 //! Callbacks that lead nowhere, found before their code is spent.
 
+use model::ids::UserId;
 use model::log_event::LogEventKind;
 use protocol::secret::{BrowserToken, Hashed, kind};
 use protocol::time::Timestamp;
@@ -30,26 +31,35 @@ pub(super) async fn without_journey(
     Ok(cause)
 }
 
-/// Whether what the browser was sent for still waits for it: tokens that nobody takes would live on
-/// at the provider.
-pub(super) async fn is_awaited(
+/// What waits for a browser that comes back.
+pub(super) enum Awaiting {
+    /// A login.
+    Login,
+    /// A connect of this user's.
+    Connect(UserId),
+}
+
+/// What the browser was sent for, if it still waits for it: tokens that nobody takes would live on at
+/// the provider.
+pub(super) async fn awaits(
     app: &App,
     context: &Context,
     browser: &BrowserToken,
     purpose: &JourneyPurpose,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Awaiting>, StoreError> {
     let mut read = app.store.read().await?;
     let (tenant, browser) = (context.tenant_id(), browser.hashed());
     match purpose {
         JourneyPurpose::Login { login } => {
             let state = login.hashed();
-            Ok(login_states::find(&mut read, tenant, &state, &browser, now).await?.is_some())
+            let found = login_states::find(&mut read, tenant, &state, &browser, now).await?;
+            Ok(found.map(|_| Awaiting::Login))
         }
         JourneyPurpose::Connect { transaction_id: id } => {
             let found =
                 connect_transactions::find_for_browser(&mut read, tenant, id, &browser, now);
-            Ok(found.await?.is_some())
+            Ok(found.await?.map(|transaction| Awaiting::Connect(transaction.user_id)))
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use connectors::{
-    FaultCode, Provider, Reply, Rotation, TokenFault, TokenReply, read_token_reply, refresh_request,
+    FaultCode, Moment, Provider, Reply, Rotation, TokenFault, TokenReply, read_token_reply,
+    refresh_request,
 };
 use model::account_event::AccountEventKind;
 use protocol::time::Timestamp;
@@ -49,7 +50,7 @@ impl Attempt<'_> {
                 return Err(error);
             }
         };
-        let called = self.call(&tokens).await;
+        let called = self.call(&tokens, now).await;
         self.tell_circuit(&stored, &called, now);
         match called {
             Ok(reply) => {
@@ -76,7 +77,7 @@ impl Attempt<'_> {
         Ok((share, keys, tokens))
     }
 
-    async fn call(&self, tokens: &Tokens) -> Result<TokenReply, TokenFault> {
+    async fn call(&self, tokens: &Tokens, now: Timestamp) -> Result<TokenReply, TokenFault> {
         let passing = |code, maybe_processed| TokenFault::Passing {
             code: FaultCode::fixed(code),
             retry_after: None,
@@ -85,10 +86,10 @@ impl Attempt<'_> {
         let Some(refresh_token) = &tokens.refresh_token else {
             return Err(TokenFault::Permanent { code: FaultCode::fixed("no_refresh_token") });
         };
-        let request =
-            refresh_request(self.provider, refresh_token).or(Err(TokenFault::ClientRejected {
-                code: FaultCode::fixed("connection_settings"),
-            }))?;
+        let moment = Moment { jti: &self.app.entropy.uuid(), now };
+        let request = refresh_request(self.provider, refresh_token, moment).or(Err(
+            TokenFault::ClientRejected { code: FaultCode::fixed("connection_settings") },
+        ))?;
         let answer = self.app.outbound.send(request.map(connectors::RequestBody::into_bytes)).await;
         let answer = answer.map_err(|error| passing(error.code(), error.may_have_arrived()))?;
         let reply = Reply { status: answer.status, headers: &answer.headers, body: &answer.body };

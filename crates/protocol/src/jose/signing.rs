@@ -5,7 +5,8 @@ use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -14,36 +15,76 @@ use super::algorithm::Algorithm;
 use super::encoding;
 use super::jwk::{EcP256PublicKey, Jwk, JwkError, RsaPublicKey};
 
-/// A key of ours that signs tokens: RSA, used with RS256.
+/// A key of ours that signs what others verify, by one algorithm: RS256 for tokens.
 ///
 /// The private key is parsed once, here; parsing it for each signature costs
 /// more than the signature.
 pub struct SigningKey {
     kid: String,
-    pair: RsaKeyPair,
+    algorithm: Algorithm,
+    pair: Pair,
     public: Jwk,
 }
 
+enum Pair {
+    /// With the padding and hash of its algorithm.
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+    EcP256(EcdsaKeyPair),
+}
+
 impl SigningKey {
-    /// A new key pair of 2048 bits, as PKCS#8, to be sealed before it is kept.
+    /// A new key pair for tokens, as PKCS#8, to be sealed before it is kept.
     pub fn generate() -> Result<Zeroizing<Vec<u8>>, SigningError> {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(SigningError::Library)?;
-        let document: Pkcs8V1Der<'_> = pair.as_der().map_err(SigningError::Library)?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
+        Self::generate_for(Algorithm::Rs256)
     }
 
-    /// Opens a key pair of PKCS#8 bytes; `kid` will name it in every header.
+    /// A new key pair for an algorithm, as PKCS#8: RSA has 2048 bits.
+    pub fn generate_for(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, SigningError> {
+        match algorithm {
+            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Ps256 => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(SigningError::Library)?;
+                let document: Pkcs8V1Der<'_> = pair.as_der().map_err(SigningError::Library)?;
+                Ok(Zeroizing::new(document.as_ref().to_vec()))
+            }
+            Algorithm::Es256 => Es256SigningKey::generate()?.to_pkcs8(),
+        }
+    }
+
+    /// Opens a key pair for tokens of PKCS#8 bytes; `kid` will name it in every header.
     pub fn from_pkcs8(pkcs8: &[u8], kid: impl Into<String>) -> Result<Self, SigningError> {
+        Self::from_pkcs8_for(Algorithm::Rs256, pkcs8, kid)
+    }
+
+    /// The same for an algorithm.
+    pub fn from_pkcs8_for(
+        algorithm: Algorithm,
+        pkcs8: &[u8],
+        kid: impl Into<String>,
+    ) -> Result<Self, SigningError> {
         let kid = kid.into();
+        let encoding: &'static dyn RsaEncoding = match algorithm {
+            Algorithm::Rs256 => &RSA_PKCS1_SHA256,
+            Algorithm::Rs384 => &RSA_PKCS1_SHA384,
+            Algorithm::Ps256 => &RSA_PSS_SHA256,
+            Algorithm::Es256 => {
+                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
+                    .map_err(SigningError::Key)?;
+                let (point, id) = (pair.public_key().as_ref(), Some(kid.clone()));
+                let public = EcP256PublicKey::from_point(point, id, Some(algorithm))
+                    .map_err(SigningError::PublicKey)?;
+                let public = Jwk::EcP256(public);
+                return Ok(Self { kid, algorithm, pair: Pair::EcP256(pair), public });
+            }
+        };
         let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(SigningError::Key)?;
         let public = RsaPublicKey::new(
             pair.public_key().modulus().big_endian_without_leading_zero(),
             pair.public_key().exponent().big_endian_without_leading_zero(),
             Some(kid.clone()),
-            Some(Algorithm::Rs256),
+            Some(algorithm),
         )
         .map_err(SigningError::PublicKey)?;
-        Ok(Self { kid, pair, public: Jwk::Rsa(public) })
+        Ok(Self { kid, algorithm, pair: Pair::Rsa(pair, encoding), public: Jwk::Rsa(public) })
     }
 
     /// The key's identifier.
@@ -64,11 +105,14 @@ impl SigningKey {
             typ: &'a str,
             kid: &'a str,
         }
-        let header = Header { alg: Algorithm::Rs256, typ, kid: &self.kid };
-        compact(&header, claims, |input| {
-            let mut signature = vec![0; self.pair.public_modulus_len()];
-            self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input, &mut signature)?;
-            Ok(signature)
+        let header = Header { alg: self.algorithm, typ, kid: &self.kid };
+        compact(&header, claims, |input| match &self.pair {
+            Pair::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &SystemRandom::new(), input, &mut signature)?;
+                Ok(signature)
+            }
+            Pair::EcP256(pair) => Ok(pair.sign(&SystemRandom::new(), input)?.as_ref().to_vec()),
         })
     }
 }

@@ -250,3 +250,30 @@ async fn a_row_that_contradicts_itself_is_refused() {
     })
     .await;
 }
+
+/// What a version before labels wrote goes by its address, and by its subject where there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_a_label_goes_by_its_address() {
+    on_both(|database| async move {
+        let tenant = settle(&database, "acme").await;
+        let mut old = account("cac_1", "s1", "a");
+        add(&database, &tenant, &old).await;
+        old.account.facts.clear();
+        for (sql, email, label) in [
+            (
+                "UPDATE connected_accounts SET label = NULL, facts = '{}'",
+                Some("a@provider.test"),
+                "a@provider.test",
+            ),
+            ("UPDATE connected_accounts SET email = NULL", None, "s1"),
+        ] {
+            let mut tx = database.write().await.unwrap();
+            tx.execute(sql, vec![]).await.unwrap();
+            tx.commit().await.unwrap();
+            old.account.email = email.map(str::to_owned);
+            old.account.label = label.to_owned();
+            check(&database, &tenant, &old).await;
+        }
+    })
+    .await;
+}

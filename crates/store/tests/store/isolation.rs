@@ -2,8 +2,10 @@
 
 use model::client_grant::SubjectType;
 use model::ids::TenantId;
+use protocol::jose::jws::Algorithm;
 use store::authorization_codes::{self, Redemption};
 use store::clients::StoredClient;
+use store::connection_keys::{self, ConnectionKey};
 use store::connections::StoredConnection;
 use store::keys::{self, SealedSigningKey, Stage, WrappedKey};
 use store::{
@@ -83,6 +85,21 @@ async fn fill_keys(tx: &mut WriteTx, tenant: &TenantId) {
         sealed: sealed(tenant.as_str()),
     };
     keys::insert_signing_key(tx, tenant, &key, at(1)).await.unwrap();
+    let SealedSigningKey { kid, public_jwk, sealed, .. } = key;
+    for (kid, stage) in [("former", Stage::Current), (kid.as_str(), Stage::Next)] {
+        let key = ConnectionKey {
+            connection_id: "con_1".into(),
+            kid: kid.to_owned(),
+            stage,
+            algorithm: Algorithm::Es256,
+            public_jwk: public_jwk.clone(),
+            certificate: String::new(),
+            thumbprint: String::new(),
+            sealed: sealed.clone(),
+            current_since: None,
+        };
+        connection_keys::insert(tx, tenant, &key, at(1)).await.unwrap();
+    }
 }
 
 fn opened(sealed: Option<&Sealed>) -> Option<String> {
@@ -112,6 +129,10 @@ async fn configured(q: &mut impl Query, t: &TenantId) -> Vec<String> {
     let grant = client_grants::find_for(q, t, &c1, AUDIENCE, SubjectType::Client).await;
     let signing = keys::signing_keys(q, t).await.unwrap();
     let credential = client_credentials::find(q, t, &c1, &"cred_1".into()).await.unwrap();
+    let of_connection = connection_keys::list(q, t, &con).await.unwrap();
+    let of_tenant = connection_keys::of_tenant(q, t).await.unwrap();
+    let key = |key: &ConnectionKey| (key.stage, opened(Some(&key.sealed)));
+    let current = connection_keys::current(q, t, &con).await.unwrap();
     vec![
         format!("{credential:?}"),
         format!("{:?}", client_credentials::list(q, t, &c1).await.unwrap()),
@@ -131,6 +152,9 @@ async fn configured(q: &mut impl Query, t: &TenantId) -> Vec<String> {
         format!("{:?}", connections::serves(q, t, &con, &c1).await.unwrap()),
         format!("{:?}", connections::clients(q, t, &con).await.unwrap()),
         format!("{:?}", keys::tenant_keys(q, t).await.unwrap()),
+        format!("{:?}", of_connection.iter().map(key).collect::<Vec<_>>()),
+        format!("{:?}", of_tenant.iter().map(key).collect::<Vec<_>>()),
+        format!("{:?}", current.as_ref().map(key)),
         format!("{:?}", signing.iter().map(|key| opened(Some(&key.sealed))).collect::<Vec<_>>()),
     ]
 }
@@ -210,7 +234,7 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 52] = [
+const CHANGES: [&str; 54] = [
     "tenants::lock",
     "keys::remove_tenant_key",
     "keys::erase",
@@ -231,6 +255,8 @@ const CHANGES: [&str; 52] = [
     "connections::update",
     "connections::disable",
     "connections::delete",
+    "connection_keys::advance",
+    "connection_keys::remove",
     "users::find_for_update",
     "users::update",
     "users::note_login",
@@ -270,7 +296,7 @@ async fn change(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
     match name.split_once("::").unwrap() {
         (
             "tenants" | "keys" | "clients" | "client_credentials" | "resource_servers"
-            | "client_grants" | "connections",
+            | "client_grants" | "connections" | "connection_keys",
             _,
         ) => change_configuration(name, tx, t).await,
         ("users" | "passwords" | "sessions" | "connected_accounts" | "refresh_leases", _) => {
@@ -343,6 +369,10 @@ async fn change_configuration(name: &str, tx: &mut WriteTx, t: &TenantId) -> boo
         }
         "connections::disable" => connections::disable(tx, t, &con, &c1).await.map(|()| true),
         "connections::delete" => connections::delete(tx, t, &con).await.map(|rows| rows == 1),
+        "connection_keys::advance" => connection_keys::advance(tx, t, &con, "kid", at(9)).await,
+        "connection_keys::remove" => {
+            connection_keys::remove(tx, t, &con).await.map(|rows| rows == 2)
+        }
         unknown => panic!("{unknown}"),
     }
     .unwrap()

@@ -11,10 +11,11 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 36] = [
+const WALKS: [&str; 38] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
+    "connection_keys connection_keys",
     "connections connections",
     "event_streams event_streams",
     "keys kek_checks",
@@ -42,6 +43,7 @@ const WALKS: [&str; 36] = [
     "renewals tenant_keys",
     // A rotation of keys looks at everything.
     "resealing clients",
+    "resealing connection_keys",
     "resealing connected_accounts",
     "resealing connections",
     "resealing event_streams",

@@ -185,6 +185,8 @@ pub(crate) fn account(id: &str, subject: &str, mark: &str) -> StoredAccount {
         subject: subject.into(),
         email: Some(format!("{mark}@provider.test")),
         email_verified: true,
+        label: format!("{mark} at work"),
+        facts: [("instance_url".to_owned(), format!("https://{mark}.test"))].into(),
         scopes: scope("read:calendar https://provider.test/auth/a,b"),
         created_at: at(100),
         connected_at: at(110),

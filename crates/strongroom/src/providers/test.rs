@@ -197,6 +197,10 @@ fn of_credentials(found: &Credentials) -> (String, Option<String>) {
         Credentials::Unreachable(error) => {
             but(error.to_string(), of_call(error, "the token endpoint"))
         }
+        Credentials::NoKey => but(
+            "the connection is to prove itself by a key, and has none",
+            "POST /api/v2/connections/{id}/keys makes one; register its public half at the provider.",
+        ),
         Credentials::Request(error) => {
             but(error.to_string(), "Change the connection by the Management API.")
         }

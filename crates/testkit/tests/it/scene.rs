@@ -179,6 +179,12 @@ pub(crate) async fn owner_of(tenant: &Tenant, token: &str) -> String {
     line["sub"].as_str().unwrap().to_owned()
 }
 
+/// Whether any of the provider's tokens is alive.
+pub(crate) async fn lives(tenant: &Tenant) -> bool {
+    let tokens = tenant.provider().tokens().await;
+    tokens.iter().any(|token| token["active"].as_bool().unwrap_or(false))
+}
+
 /// What a refusal of the token endpoint says.
 #[derive(Clone, Copy)]
 pub(crate) struct Refusal {
@@ -324,16 +330,25 @@ pub(crate) async fn add_connection(
     strategy: &str,
     options: Value,
 ) -> Value {
+    management(tenant, "connections", &connection_body(tenant, name, strategy, &options)).await
+}
+
+/// What such a connection is asked for with.
+pub(crate) fn connection_body(
+    tenant: &Tenant,
+    name: &str,
+    strategy: &str,
+    options: &Value,
+) -> Value {
     let seeded = tenant.seeded();
     let mut all = json!({
         "client_id": "strongroom", "client_secret": tenant.provider().client_secret().expose(),
     });
     all.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
-    let body = json!({
+    json!({
         "name": name, "strategy": strategy, "options": all, "connected_accounts": { "active": true },
         "enabled_clients": [seeded.spa, seeded.web.client_id],
-    });
-    management(tenant, "connections", &body).await
+    })
 }
 
 /// A call, sent with fields of its form replaced, or (empty) left out.
@@ -365,8 +380,12 @@ pub(crate) fn exchange_with(
     tenant.post("/oauth/token").form(&fields)
 }
 
-/// An account but for how it is doing, which changes with each refresh.
+/// An account but for how it is doing, which changes with each refresh, and for what the list alone
+/// shows.
 pub(crate) fn without_health(mut account: Value) -> Value {
-    assert!(account.as_object_mut().unwrap().remove("health").is_some(), "{account}");
+    let members = account.as_object_mut().unwrap();
+    let health = members.remove("health");
+    members.retain(|name, _| !["label", "facts"].contains(&name.as_str()));
+    assert!(health.is_some(), "{account}");
     account
 }

@@ -1,5 +1,6 @@
 //! The connected accounts of a person: list and delete.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
@@ -38,6 +39,24 @@ pub(crate) struct AccountView {
     health: AccountHealth,
 }
 
+/// An account in the list, from which a person picks.
+#[derive(Serialize)]
+struct ListedAccount {
+    #[serde(flatten)]
+    account: AccountView,
+    label: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    facts: BTreeMap<String, String>,
+}
+
+impl ListedAccount {
+    fn of(app: &App, mut account: ConnectedAccount, now: Timestamp) -> Self {
+        let label = std::mem::take(&mut account.label);
+        let facts = std::mem::take(&mut account.facts);
+        Self { account: AccountView::of(app, account, now), label, facts }
+    }
+}
+
 impl AccountView {
     /// Shows an account as it is doing now.
     pub(crate) fn of(app: &App, account: ConnectedAccount, now: Timestamp) -> Self {
@@ -55,7 +74,7 @@ impl AccountView {
 
 #[derive(Serialize)]
 pub(crate) struct AccountList {
-    accounts: Vec<AccountView>,
+    accounts: Vec<ListedAccount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -80,7 +99,7 @@ pub(crate) async fn list(
         .filter(|account| wanted.is_empty() || wanted.contains(&account.connection))
         .collect();
     let (accounts, next) = page.cut(accounts, |account: &ConnectedAccount| account.id.as_str())?;
-    let shown = accounts.into_iter().map(|account| AccountView::of(&app, account, asked.now));
+    let shown = accounts.into_iter().map(|account| ListedAccount::of(&app, account, asked.now));
     Ok(Json(AccountList { accounts: shown.collect(), next }))
 }
 

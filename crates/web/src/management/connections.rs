@@ -9,6 +9,7 @@ pub(super) mod clients;
 pub(super) mod create;
 pub(super) mod delete;
 mod input;
+pub(super) mod keys;
 pub(super) mod output;
 pub(super) mod read;
 pub(super) mod update;

@@ -8,6 +8,7 @@ use std::fmt;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -36,6 +37,23 @@ impl FromRequest<AppState> for JsonBody {
             return Err(ManagementError::new(Code::UnsupportedMediaType, message));
         }
         parse(&body).map(Self)
+    }
+}
+
+/// The JSON value of a body that may be left out, which is `null` then.
+pub(super) struct OptionalJsonBody(pub(super) Value);
+
+impl FromRequest<AppState> for OptionalJsonBody {
+    type Rejection = ManagementError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Self::Rejection> {
+        // RFC 9112 §6.3: a request without either of the two has no body.
+        let headers = request.headers();
+        let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if !length && !headers.contains_key(TRANSFER_ENCODING) {
+            return Ok(Self(Value::Null));
+        }
+        JsonBody::from_request(request, state).await.map(|JsonBody(value)| Self(value))
     }
 }
 

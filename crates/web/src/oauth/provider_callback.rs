@@ -94,7 +94,7 @@ async fn failed(
     error: ArrivalError,
     now: Timestamp,
 ) -> Result<Ended, PageError> {
-    let ArrivalError { purpose, connection, cause } = error;
+    let ArrivalError { purpose, connection, unused, cause } = error;
     match purpose {
         None => Err(unknown(&cause, visitor)),
         Some(JourneyPurpose::Login { login }) => {
@@ -108,7 +108,8 @@ async fn failed(
             let provider = connection.as_deref().map_or("", |connection| connection.label());
             let told = Chain(&cause).to_string();
             let (browser, why) = (visitor.browser(), connect_failure(&cause, &told));
-            connect_account::failed(app, context, browser, &transaction_id, &why, now)
+            let unused = unused.map(|unused| *unused);
+            connect_account::failed(app, context, browser, &transaction_id, &why, unused, now)
                 .await
                 .map(Ended::Connected)
                 .map_err(|error| PageError::connecting(&error, provider))

@@ -93,7 +93,7 @@ fn ask(desk: &Desk, question: &Question, ticket: &Ticket) -> Response {
     let permissions: Vec<_> = question
         .scopes
         .iter()
-        .map(|scope| Permission { scope: scope.as_str(), description: None })
+        .map(|asked| Permission { scope: &asked.scope, description: asked.words.as_deref() })
         .collect();
     let options = &question.connection.options;
     let of_provider = PROVIDER_ADDRESSES.iter().filter_map(|name| options.get(*name)?.as_str());

@@ -2,6 +2,7 @@
 
 mod client_grants;
 mod clients;
+mod connection_keys;
 mod connections;
 mod credentials;
 mod event_streams;

@@ -7,7 +7,7 @@ use serde_json::json;
 use testkit::{Connect, Engine, Login, TestServer};
 
 use crate::management::{Admin, segment};
-use crate::scene::{LoggedIn, Scene};
+use crate::scene::{LoggedIn, Scene, lives};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -17,12 +17,6 @@ impl Scene {
         let path = format!("/me/v1/connected-accounts/accounts/{id}");
         self.server.delete(&path).access(&self.ada.mine).send().await.expect(204);
     }
-}
-
-/// Whether the provider's live tokens are any.
-async fn lives(server: &TestServer) -> bool {
-    let tokens = server.provider().tokens().await;
-    tokens.iter().any(|token| token["active"].as_bool().unwrap_or(false))
 }
 
 #[tokio::test]

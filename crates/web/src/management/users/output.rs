@@ -70,11 +70,15 @@ pub(super) fn show_account(app: &App, account: &ConnectedAccount, now: Timestamp
         "connection": account.connection,
         "connection_id": account.connection_id,
         "strategy": account.strategy,
+        "label": account.label,
         "access_type": "offline",
         "scopes": scopes,
         "created_at": account.created_at.to_rfc3339(),
         "health": health(app, account, now),
     });
+    if !account.facts.is_empty() {
+        shown["facts"] = json!(account.facts);
+    }
     if let Some(end) = account.refresh_expires_at {
         shown["expires_at"] = json!(end.to_rfc3339());
     }
