@@ -4,13 +4,13 @@ use model::client::Client;
 use model::client_grant::SubjectType;
 use model::ids::ClientId;
 use model::resource_server::{
-    ClientPolicy, ProofRequiredFor, ResourceServer, SystemApi, UserPolicy,
+    ClientPolicy, ProofMechanism, ProofRequiredFor, ResourceServer, SystemApi, UserPolicy,
 };
-use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::scope::ScopeSet;
 use protocol::oauth::token::GrantType;
 use store::{Query, StoreError, client_grants, resource_servers};
 
+use crate::binding::Binding;
 use crate::context::Context;
 use crate::dpop::DpopBound;
 
@@ -50,6 +50,9 @@ pub enum AccessError {
     /// The token would have to be bound to a key, and no proof came.
     #[error("a proof of possession is required")]
     ProofRequired,
+    /// The token would have to be bound to a certificate, and a confidential client presented none.
+    #[error("a client certificate is required")]
+    CertificateRequired,
     /// The client takes bound tokens only, and the resource server knows none.
     #[error("the client requires a proof of possession that the resource server does not support")]
     ProofUnsupported,
@@ -177,19 +180,24 @@ fn may_have_refresh_token(client: &Client, server: Option<&ResourceServer>) -> b
         && !(client.is_public() && client.is_browser_app() && !client.refresh_token.rotates())
 }
 
-/// The key that a token is bound to, if any: protocol RFC 9449 and the settings of both sides.
+/// What a token is bound to, if anything: RFC 9449, RFC 8705 and the settings of both sides.
 pub fn binding(
+    context: &Context,
     client: &Client,
     server: Option<&ResourceServer>,
     proof: Option<&DpopBound>,
-) -> Result<Option<Thumbprint>, AccessError> {
-    let jkt = proof.map(|proof| proof.jkt().clone());
+) -> Result<Option<Binding>, AccessError> {
+    let key = proof.map(|proof| Binding::Key(proof.jkt().clone()));
+    let certificate = context.certificate.as_ref();
+    let certificate = certificate.map(|it| Binding::Certificate(it.thumbprint().clone()));
     let Some(server) = server else {
-        // Our own /userinfo takes both kinds.
-        return if client.require_proof_of_possession && jkt.is_none() {
+        // Our own /userinfo takes all kinds. A certificate may be there to authenticate alone.
+        let wanted = certificate.filter(|_| client.require_proof_of_possession);
+        let binding = key.or(wanted.filter(|_| !client.is_public()));
+        return if client.require_proof_of_possession && binding.is_none() {
             Err(AccessError::ProofRequired)
         } else {
-            Ok(jkt)
+            Ok(binding)
         };
     };
     let Some(supported) = server.proof_of_possession else {
@@ -204,5 +212,18 @@ pub fn binding(
         ProofRequiredFor::PublicClients => client.is_public(),
     };
     let required = client.require_proof_of_possession || (supported.required && required_of_client);
-    if required && jkt.is_none() { Err(AccessError::ProofRequired) } else { Ok(jkt) }
+    let binding = match supported.mechanism {
+        ProofMechanism::Dpop => key,
+        // A public client's refresh token would be bound to nothing: whoever stole it could have its
+        // next access token bound to a certificate of theirs.
+        ProofMechanism::Mtls if client.is_public() => None,
+        ProofMechanism::Mtls => certificate,
+    };
+    if !required || binding.is_some() {
+        return Ok(binding);
+    }
+    Err(match supported.mechanism {
+        ProofMechanism::Dpop => AccessError::ProofRequired,
+        ProofMechanism::Mtls => AccessError::CertificateRequired,
+    })
 }

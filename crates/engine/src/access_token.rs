@@ -5,7 +5,6 @@ use std::time::Duration;
 use model::ids::{ClientId, UserId};
 use model::resource_server::{ResourceServer, TokenDialect};
 use model::tenant::BaseUrl;
-use protocol::jose::jwk::Thumbprint;
 use protocol::jose::jws::{Algorithm, ExpectedTyp, JwsError, SigningError, Unverified};
 use protocol::oauth::scope::ScopeSet;
 use protocol::secret::AccessToken;
@@ -13,6 +12,7 @@ use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::binding::{Binding, Confirmation};
 use crate::context::Context;
 use crate::entropy::Entropy;
 use crate::keys::TenantKeys;
@@ -63,8 +63,8 @@ pub struct NewAccessToken<'a> {
     pub resource_server: Option<&'a ResourceServer>,
     /// With which scopes.
     pub scope: &'a ScopeSet,
-    /// Bound to which key.
-    pub jkt: Option<&'a Thumbprint>,
+    /// Bound to what.
+    pub binding: Option<&'a Binding>,
     /// The grant, where it is told (`gty`).
     pub grant: Option<&'static str>,
 }
@@ -123,12 +123,6 @@ impl Audience {
     }
 }
 
-/// RFC 9449 §6.1.
-#[derive(Serialize, Deserialize)]
-struct Confirmation {
-    jkt: Thumbprint,
-}
-
 /// The audience of `/userinfo` under a base URL.
 pub fn userinfo_audience(base: &BaseUrl) -> String {
     base.join("userinfo")
@@ -161,7 +155,7 @@ pub fn issue(
         azp,
         client_id,
         gty: new.grant.map(str::to_owned),
-        cnf: new.jkt.map(|jkt| Confirmation { jkt: jkt.clone() }),
+        cnf: new.binding.map(Confirmation::from),
         nbf: None,
         act: None,
     };
@@ -193,8 +187,8 @@ pub struct VerifiedAccessToken {
     pub client_id: ClientId,
     /// Its scopes.
     pub scope: ScopeSet,
-    /// The key it is bound to.
-    pub jkt: Option<Thumbprint>,
+    /// What it is bound to.
+    pub binding: Option<Binding>,
     /// When it was made.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -271,11 +265,15 @@ pub fn verify(
         return Err(AccessTokenError::NotYetValid);
     }
     let client_id = azp.or(client_id).ok_or(AccessTokenError::NotAnAccessToken)?;
+    let binding = match cnf {
+        None => None,
+        Some(cnf) => Some(cnf.read().ok_or(AccessTokenError::NotAnAccessToken)?),
+    };
     Ok(VerifiedAccessToken {
         subject: Subject::read(&sub),
         client_id: client_id.into(),
         scope: ScopeSet::parse_lenient(&scope),
-        jkt: cnf.map(|cnf| cnf.jkt),
+        binding,
         issued_at,
         expires_at,
     })

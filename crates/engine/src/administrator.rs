@@ -7,6 +7,7 @@ use model::client_grant::SubjectType;
 use model::ids::ClientId;
 use model::log_event::LogEventKind;
 use model::resource_server::SystemApi;
+use protocol::oauth::answer::TokenType;
 use protocol::oauth::scope::ScopeSet;
 use protocol::secret::AccessToken;
 use protocol::time::Timestamp;
@@ -15,6 +16,7 @@ use store::{Query, StoreError, client_grants, clients, resource_servers};
 use crate::access_token::{self, AccessTokenError, Subject};
 use crate::app::App;
 use crate::audit::Event;
+use crate::binding::Binding;
 use crate::context::Context;
 use crate::keys::KeyError;
 
@@ -31,9 +33,9 @@ pub enum NotAnAdministrator {
     /// It is no token for the Management API of this tenant, or not any more.
     #[error(transparent)]
     Token(#[from] AccessTokenError),
-    /// It is bound to a key and was presented without a proof of it.
-    #[error("the token is bound to a key, and the Management API takes no proofs")]
-    BoundToKey,
+    /// It is bound to a key, or to a certificate that is not the request's.
+    #[error("the token is bound to what the request does not have")]
+    Binding,
     /// It acts for a person.
     #[error("the token acts for a person")]
     ForPerson,
@@ -64,9 +66,10 @@ pub async fn recognise(
     let keys = app.tenant_keys(context.tenant_id(), now).await?;
     let audience = SystemApi::Management.audience(&context.base);
     let token = access_token::verify(&keys, context, token, &audience, now)?;
-    // RFC 9449 §7.2: a protected resource must not accept a bound token as a bearer token.
-    if token.jkt.is_some() {
-        return Err(NotAnAdministrator::BoundToKey);
+    // RFC 9449 §7.2: a protected resource must not accept a bound token as a bearer token; and this
+    // one takes no proofs.
+    if !Binding::admits(token.binding.as_ref(), context, TokenType::Bearer, None) {
+        return Err(NotAnAdministrator::Binding);
     }
     match token.subject {
         Subject::Client(_) => {}

@@ -1,5 +1,7 @@
 //! The authorization endpoint: RFC 6749 §4.1, OpenID Connect Core §3.1.2.
 //!
+//! 0. The request itself: as it stands, what its client signed (`signed.rs`), or what it pushed before
+//!    (`pushed.rs`).
 //! 1. Client and redirect URI. Until both are known to belong together nothing redirects, and the
 //!    person reads the error on a page of ours ([`Unaddressed`]).
 //! 2. Everything else about the request. From here on errors go to the redirect URI ([`Denial`]).
@@ -12,7 +14,9 @@ mod addressee;
 pub(crate) mod code;
 mod decision;
 mod denial;
+mod pushed;
 mod response;
+mod signed;
 
 use model::client::Client;
 use model::connection::Strategy;
@@ -22,6 +26,8 @@ use protocol::oauth::authorize::{
     AuthorizeError, AuthorizeErrorCause, AuthorizeRequest, Prompt, ReplyTo, ResponseMode,
     ScreenHint,
 };
+use protocol::oauth::parameters::Parameters;
+use protocol::oauth::pushed::PushedReference;
 use protocol::oauth::redirect_uri::RedirectUri;
 use protocol::oauth::token::GrantType;
 use protocol::secret::LoginState;
@@ -35,8 +41,11 @@ pub(crate) use self::addressee::find_client;
 use self::decision::{Decision, decide};
 pub(crate) use self::denial::Halt;
 pub use self::denial::{Denial, ProviderCause};
+use self::pushed::Pushed;
+pub use self::pushed::{PushError, push};
 pub(crate) use self::response::leads_to;
 pub use self::response::{AuthorizationResponse, ReplyAddress};
+use self::signed::Signed;
 use crate::access;
 use crate::app::App;
 use crate::audit::{self, Event, printable};
@@ -108,16 +117,32 @@ fn address(redirect_uri: &RedirectUri, reply_to: &ReplyTo) -> ReplyAddress {
     ReplyAddress { redirect_uri: redirect_uri.clone(), mode, state: reply_to.state.clone() }
 }
 
-/// Takes a request up. It comes parsed, or with what is wrong with it.
+/// A request that was understood, and what is known of it from before.
+struct Understood {
+    request: AuthorizeRequest,
+    /// Whether its client signed it.
+    is_signed: bool,
+    /// Whom it is about, if that was asked when it was pushed.
+    pushed: Option<Hint>,
+}
+
+/// Takes a request up.
 pub async fn begin(
     app: &App,
     context: &Context,
     visitor: Visitor<'_>,
-    request: Result<AuthorizeRequest, AuthorizeError>,
+    parameters: Parameters,
     now: Timestamp,
 ) -> Result<Next, Unaddressed> {
+    let named = parameters.value("client_id").map(str::to_owned);
+    let request = match understand(app, context, parameters, now).await {
+        Ok(request) => request,
+        Err(cause) => {
+            return Err(unaddressed(app, context, named.as_deref(), cause, now).await);
+        }
+    };
     let (reply_to, request) = match request {
-        Ok(request) => (request.reply_to.clone(), Ok(request)),
+        Ok(understood) => (understood.request.reply_to.clone(), Ok(understood)),
         Err(AuthorizeError { cause, reply_to: Some(reply_to) }) => (reply_to, Err(cause)),
         Err(AuthorizeError { cause, reply_to: None }) => {
             return Err(unaddressed(app, context, None, Unaddressed::NoClient(cause), now).await);
@@ -131,7 +156,7 @@ pub async fn begin(
             return Err(unaddressed(app, context, client_id, cause, now).await);
         }
     };
-    let is_silent = request.as_ref().is_ok_and(|request| request.prompt.contains(Prompt::None));
+    let is_silent = request.as_ref().is_ok_and(|it| it.request.prompt.contains(Prompt::None));
     match proceed(app, context, visitor, &client, &redirect_uri, request, now).await {
         Ok(next) => Ok(next),
         Err(Halt::Failed(error)) => Err(error.into()),
@@ -147,6 +172,30 @@ pub async fn begin(
             }))
         }
     }
+}
+
+/// Step 0.
+async fn understand(
+    app: &App,
+    context: &Context,
+    parameters: Parameters,
+    now: Timestamp,
+) -> Result<Result<Understood, AuthorizeError>, Unaddressed> {
+    if let Some(reference) = PushedReference::read(&parameters) {
+        let reference = reference.map_err(|missing| Unaddressed::NoClient(missing.into()))?;
+        let pushed = pushed::take(app, context, &reference, now).await?;
+        let Pushed { request, is_signed, hint } = pushed.ok_or(Unaddressed::UnknownRequest)?;
+        return Ok(Ok(Understood { request, is_signed, pushed: Some(hint) }));
+    }
+    let mut read = app.store.read().await?;
+    let client = match parameters.value("request").and(parameters.value("client_id")) {
+        Some(client_id) => find_client(&mut read, context, client_id).await?,
+        None => None,
+    };
+    let Signed { parameters, is_signed } =
+        signed::read(&mut read, context, client.as_ref(), parameters, now).await?;
+    let request = AuthorizeRequest::parse(parameters);
+    Ok(request.map(|request| Understood { request, is_signed, pushed: None }))
 }
 
 /// Notes a request that nobody can be answered for.
@@ -175,20 +224,20 @@ async fn proceed(
     visitor: Visitor<'_>,
     client: &Client,
     redirect_uri: &RedirectUri,
-    request: Result<AuthorizeRequest, AuthorizeErrorCause>,
+    request: Result<Understood, AuthorizeErrorCause>,
     now: Timestamp,
 ) -> Result<Next, Halt> {
-    let request = request.map_err(Denial::Request)?;
-    check_request(&request, client, redirect_uri)?;
+    let Understood { request, is_signed, pushed } = request.map_err(Denial::Request)?;
+    if pushed.is_none() && client.require_pushed_authorization_requests {
+        return Err(Denial::PushRequired.into());
+    }
     let mut read = app.store.read().await?;
-    let serving = serving_logins(&mut read, context, client).await?;
+    let serving = judge(&mut read, context, client, redirect_uri, (&request, is_signed)).await?;
     let wanted = wanted_connection(&serving, &request)?;
-    let audience = request.audience.as_deref();
-    // Asked again when the code is issued; asked now, so that nobody logs in for nothing.
-    access::for_user(&mut read, context, client, audience, &request.scope)
-        .await
-        .map_err(|error| Halt::of_access(error, client))?;
-    let hint = Hint::of(app, context, &request, now).await?;
+    let hint = match pushed {
+        Some(hint) => hint,
+        None => Hint::of(app, context, &request, now).await?,
+    };
     let current = sessions::current(&mut read, context, visitor.session, now).await?;
     let current = current.filter(|current| {
         let connection = &current.session.connection;
@@ -209,6 +258,29 @@ async fn proceed(
             send_to_login(app, context, visitor, &accepted, &serving, wanted, now).await
         }
     }
+}
+
+/// Step 2. Answers the connections through which people log in to the client.
+async fn judge(
+    q: &mut impl store::Query,
+    context: &Context,
+    client: &Client,
+    redirect_uri: &RedirectUri,
+    (request, is_signed): (&AuthorizeRequest, bool),
+) -> Result<Vec<StoredConnection>, Halt> {
+    let must_be_signed = client.signed_request_object.as_ref().is_some_and(|it| it.required);
+    if must_be_signed && !is_signed {
+        return Err(Denial::SignatureRequired.into());
+    }
+    check_request(request, client, redirect_uri)?;
+    let serving = serving_logins(q, context, client).await?;
+    wanted_connection(&serving, request)?;
+    let audience = request.audience.as_deref();
+    // Asked again when the code is issued; asked now, so that nobody logs in for nothing.
+    access::for_user(q, context, client, audience, &request.scope)
+        .await
+        .map_err(|error| Halt::of_access(error, client))?;
+    Ok(serving)
 }
 
 /// Step 2, as far as the request and the client say it themselves.
@@ -267,6 +339,8 @@ fn wanted_connection<'a>(
 }
 
 /// Whom an `id_token_hint` allows.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Hint {
     Anybody,
     /// It does not verify, so it names nobody we know.

@@ -1,8 +1,9 @@
-//! Who the client is: RFC 6749 §2.3, RFC 7523.
+//! Who the client is: RFC 6749 §2.3, RFC 7523, RFC 8705 §2.
 
 use model::client::{AuthMethod, Client};
-use model::client_credential::ClientAuthenticationMethods;
+use model::client_credential::{ClientAuthenticationMethods, ClientCredential, CredentialMaterial};
 use model::ids::{ClientId, TenantId};
+use protocol::client_certificate::ClientCertificate;
 use protocol::oauth::client_auth::PresentedClient;
 use protocol::oauth::client_jwt::{Expected, JwtError, OneTime, verify_assertion};
 use protocol::secret::ClientSecret;
@@ -58,6 +59,12 @@ pub enum ClientAuthError {
     /// The assertion is not believed.
     #[error("the client's assertion is not accepted: {0}")]
     Assertion(#[source] JwtError),
+    /// The client authenticates by a certificate and presented none.
+    #[error("the client presented no certificate")]
+    CertificateMissing,
+    /// The certificate is not one of the client's, or its name is anybody's word.
+    #[error("the certificate is none of the client's")]
+    CertificateWrong,
     /// The assertion was used before.
     #[error("the client's assertion was used before")]
     AssertionReplayed,
@@ -120,9 +127,41 @@ pub async fn authenticate(
             let verify = |expected: Expected<'_>| verify_assertion(assertion, expected);
             client_jwt::believe(app, context, &client_id, by, verify, OneTime::clone, now).await?;
         }
+        // RFC 8705 §2: the request names the client, and the connection shows that it is the client.
+        (
+            Some(
+                ClientAuthenticationMethods::TlsClientAuth(of)
+                | ClientAuthenticationMethods::SelfSignedTlsClientAuth(of),
+            ),
+            PresentedClient::None { .. },
+        ) => {
+            let certificate = context.certificate.as_ref();
+            let certificate = certificate.ok_or(ClientAuthError::CertificateMissing)?;
+            let refs = &of.credentials;
+            let registered = client_jwt::current(&mut read, context, &client_id, refs, now).await?;
+            check_certificate(certificate, &registered)?;
+        }
         (Some(methods), _) => return Err(ClientAuthError::KeyMissing(methods.method())),
     }
     Ok(AuthenticatedClient { client })
+}
+
+fn check_certificate(
+    presented: &ClientCertificate,
+    registered: &[ClientCredential],
+) -> Result<(), ClientAuthError> {
+    let names_it = |one: &ClientCredential| match &one.material {
+        // §2.1.1: a name counts if an authority that is trusted has signed the certificate.
+        CredentialMaterial::CertSubjectDn { subject_dn } => {
+            presented.is_vouched_for() && presented.subject_dn() == subject_dn
+        }
+        // §2.2: it is this certificate, whoever signed it.
+        CredentialMaterial::X509Cert { thumbprint_sha256 } => {
+            presented.thumbprint().as_str() == thumbprint_sha256
+        }
+        CredentialMaterial::PublicKey { .. } => false,
+    };
+    if registered.iter().any(names_it) { Ok(()) } else { Err(ClientAuthError::CertificateWrong) }
 }
 
 fn check_secret(

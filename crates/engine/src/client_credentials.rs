@@ -2,7 +2,7 @@
 
 use model::client::Client;
 use model::log_event::LogEventKind;
-use protocol::oauth::answer::{TokenResponse, TokenType};
+use protocol::oauth::answer::TokenResponse;
 use protocol::oauth::token::{ClientCredentialsGrant, GrantType};
 use protocol::time::Timestamp;
 use store::{StoreError, WriteTx};
@@ -11,10 +11,10 @@ use crate::access::{self, AccessError};
 use crate::access_token::{self, NewAccessToken, Subject};
 use crate::app::App;
 use crate::audit::Event;
+use crate::binding::Binding;
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Context;
 use crate::dpop::DpopBound;
-use crate::issue;
 use crate::keys::KeyError;
 
 /// Why a client gets no token for itself.
@@ -98,14 +98,14 @@ async fn attempt(
     let access =
         access::for_client(tx, context, client, audience.as_deref(), scope.as_ref()).await?;
     let server = access.resource_server.as_ref();
-    let jkt = access::binding(client, server, proof)?;
+    let binding = access::binding(context, client, server, proof)?;
     let keys = app.keys.of(tx, context.tenant_id(), now).await?;
     let new = NewAccessToken {
         subject: Subject::Client(client.client_id.clone()),
         client_id: &client.client_id,
         resource_server: server,
         scope: &access.scope,
-        jkt: jkt.as_ref(),
+        binding: binding.as_ref(),
         grant: Some("client-credentials"),
     };
     let issued =
@@ -115,12 +115,11 @@ async fn attempt(
         .access(server.map(|server| server.identifier.as_str()), &access.scope)
         .write(app, tx, context, now)
         .await?;
-    let token_type: TokenType = issue::token_type(jkt.as_ref());
     Ok(TokenResponse {
         access_token: issued.token.disclose(),
         refresh_token: None,
         id_token: None,
-        token_type,
+        token_type: Binding::token_type(binding.as_ref()),
         expires_in: issued.expires_in.as_secs(),
         scope: access.scope,
         issued_token_type: None,

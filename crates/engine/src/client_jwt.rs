@@ -1,7 +1,7 @@
 //! What a client signs with its own keys, believed once: RFC 7523, and requests to the vault.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use model::client_credential::CredentialRef;
+use model::client_credential::{ClientCredential, CredentialRef};
 use model::ids::ClientId;
 use protocol::jose::jwk::JwkSet;
 use protocol::oauth::client_jwt::{Expected, JwtError, OneTime};
@@ -71,16 +71,26 @@ pub(crate) async fn believe<T>(
 }
 
 /// The keys of a client that are among `refs` and have not ended.
-async fn current_keys(
+pub(crate) async fn current_keys(
     q: &mut impl Query,
     context: &Context,
     client_id: &ClientId,
     refs: &[CredentialRef],
     now: Timestamp,
 ) -> Result<JwkSet, StoreError> {
-    let all = client_credentials::list(q, context.tenant_id(), client_id).await?;
-    let current = all
-        .iter()
-        .filter(|one| one.is_current(now) && refs.iter().any(|wanted| wanted.id == one.id));
-    Ok(JwkSet::new(current.filter_map(|one| one.key().cloned()).collect()))
+    let current = current(q, context, client_id, refs, now).await?;
+    Ok(JwkSet::new(current.iter().filter_map(|one| one.key().cloned()).collect()))
+}
+
+/// The credentials of a client that are among `refs` and have not ended.
+pub(crate) async fn current(
+    q: &mut impl Query,
+    context: &Context,
+    client_id: &ClientId,
+    refs: &[CredentialRef],
+    now: Timestamp,
+) -> Result<Vec<ClientCredential>, StoreError> {
+    let mut all = client_credentials::list(q, context.tenant_id(), client_id).await?;
+    all.retain(|one| one.is_current(now) && refs.iter().any(|wanted| wanted.id == one.id));
+    Ok(all)
 }

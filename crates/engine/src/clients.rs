@@ -20,8 +20,8 @@ use store::{Query, StoreError, client_credentials, clients};
 
 pub use change::{ClientChange, ending_refresh_tokens};
 pub use credentials::{
-    CredentialUses, GivenCredential, NewCredential, NewPublicKey, create_credential,
-    delete_credential, update_credential,
+    CredentialUses, GivenCredential, NewCertificate, NewCredential, NewPublicKey, NewSubjectDn,
+    create_credential, delete_credential, update_credential,
 };
 pub use secrets::{mint, reveal};
 
@@ -114,6 +114,7 @@ pub async fn create(
     let mut tx = app.store.write().await?;
     rules::check_references(&mut tx, context, &stored.client).await?;
     clients::insert(&mut tx, tenant, &stored, now).await?;
+    credentials::check_kinds(&stored.client, &[], &fresh)?;
     credentials::register(&mut tx, context, &stored.client.client_id, &[], &fresh).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .describe("Create a client")
@@ -155,6 +156,7 @@ pub async fn update(
     uses.apply(&mut client);
     rules::check(&client)?;
     rules::check_authentication(&method, &client)?;
+    credentials::check_kinds(&client, &registered, &fresh)?;
     credentials::register(&mut tx, context, client_id, &registered, &fresh).await?;
     rules::check_references(&mut tx, context, &client).await?;
     let secret = secrets::after_change(app, context, &keys, &client, secret, chosen.as_ref())?;

@@ -7,7 +7,6 @@ use model::grant::CodeGrant;
 use model::log_event::LogEventKind;
 use model::resource_server::ResourceServer;
 use model::user::User;
-use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::answer::TokenResponse;
 use protocol::oauth::pkce::{self, CodeChallenge};
 use protocol::oauth::token::{AuthorizationCodeGrant, GrantType};
@@ -18,6 +17,7 @@ use store::{StoreError, WriteTx, grants, resource_servers, users};
 use crate::access::{self, AccessError};
 use crate::app::App;
 use crate::audit::Event;
+use crate::binding::Binding;
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Context;
 use crate::dpop::DpopBound;
@@ -77,8 +77,8 @@ struct Redeemed {
     grant: CodeGrant,
     user: User,
     resource_server: Option<ResourceServer>,
-    /// The key that the access token is bound to.
-    jkt: Option<Thumbprint>,
+    /// What the access token is bound to.
+    binding: Option<Binding>,
 }
 
 /// Redeems a code.
@@ -107,7 +107,7 @@ pub async fn exchange(
         }
     };
     let client = client.client();
-    let Redeemed { grant, user, resource_server, jkt } = redeemed;
+    let Redeemed { grant, user, resource_server, binding } = redeemed;
     let authorization = &grant.authorization;
     let family_key = proof.map(DpopBound::jkt);
     let refresh_token =
@@ -119,7 +119,7 @@ pub async fn exchange(
         authorization,
         resource_server: resource_server.as_ref(),
         scope: &authorization.scope,
-        jkt: jkt.as_ref(),
+        binding: binding.as_ref(),
         nonce: grant.nonce.clone(),
         refresh_token,
     };
@@ -190,6 +190,6 @@ async fn check(
             Some(found.ok_or_else(|| AccessError::UnknownAudience(audience.clone()))?)
         }
     };
-    let jkt = access::binding(client, resource_server.as_ref(), proof)?;
-    Ok(Redeemed { grant, user, resource_server, jkt })
+    let binding = access::binding(context, client, resource_server.as_ref(), proof)?;
+    Ok(Redeemed { grant, user, resource_server, binding })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use model::ids::TenantId;
 use model::tenant::{BaseUrl, Tenant};
+use protocol::client_certificate::ClientCertificate;
 
 /// Where a request comes from. An address is one value however it was written: IPv4 inside of IPv6 is
 /// IPv4.
@@ -40,6 +41,8 @@ pub struct Context {
     pub base: BaseUrl,
     /// Where it comes from; `None` is here.
     pub ip: Option<CallerAddress>,
+    /// The certificate whose key the sender has shown to have.
+    pub certificate: Option<ClientCertificate>,
     /// What the peer says it is.
     pub user_agent: Option<String>,
 }
@@ -49,7 +52,7 @@ impl Context {
     /// nowhere.
     pub fn of_ourselves(tenant: Tenant) -> Option<Self> {
         let base = tenant.canonical_base()?.clone();
-        Some(Self { tenant: Arc::new(tenant), base, ip: None, user_agent: None })
+        Some(Self { tenant: Arc::new(tenant), base, ip: None, certificate: None, user_agent: None })
     }
 
     /// The tenant's id.

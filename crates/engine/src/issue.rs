@@ -10,7 +10,7 @@ use model::ids::GrantFamilyId;
 use model::resource_server::ResourceServer;
 use model::user::User;
 use protocol::jose::jwk::Thumbprint;
-use protocol::oauth::answer::{TokenResponse, TokenType};
+use protocol::oauth::answer::TokenResponse;
 use protocol::oauth::scope::ScopeSet;
 use protocol::oidc::StandardClaims;
 use protocol::oidc::id_token::{ID_TOKEN_TYP, IdTokenClaims};
@@ -22,6 +22,7 @@ use vault::keyring::Purpose;
 use crate::access::OFFLINE_ACCESS;
 use crate::access_token::{self, NewAccessToken, Subject};
 use crate::app::App;
+use crate::binding::Binding;
 use crate::context::Context;
 use crate::keys::{KeyError, TenantKeys};
 
@@ -36,10 +37,10 @@ pub(crate) struct Issue<'a> {
     pub(crate) client: &'a Client,
     pub(crate) user: &'a User,
     pub(crate) authorization: &'a Authorization,
-    /// Of the access token: the resource server, the scopes and the key it is bound to.
+    /// Of the access token: the resource server, the scopes and what it is bound to.
     pub(crate) resource_server: Option<&'a ResourceServer>,
     pub(crate) scope: &'a ScopeSet,
-    pub(crate) jkt: Option<&'a Thumbprint>,
+    pub(crate) binding: Option<&'a Binding>,
     /// To echo in the ID token.
     pub(crate) nonce: Option<String>,
     pub(crate) refresh_token: Option<RefreshToken>,
@@ -53,14 +54,22 @@ pub(crate) fn token_response(
     issue: Issue<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, KeyError> {
-    let Issue { client, user, authorization, resource_server, scope, jkt, nonce, refresh_token } =
-        issue;
+    let Issue {
+        client,
+        user,
+        authorization,
+        resource_server,
+        scope,
+        binding,
+        nonce,
+        refresh_token,
+    } = issue;
     let new = NewAccessToken {
         subject: Subject::User(user.user_id.clone()),
         client_id: &client.client_id,
         resource_server,
         scope,
-        jkt,
+        binding,
         grant: None,
     };
     let access = access_token::issue(keys, context, &new, &*app.entropy, now)?;
@@ -74,16 +83,11 @@ pub(crate) fn token_response(
         access_token: access.token.disclose(),
         refresh_token: refresh_token.map(RefreshToken::disclose),
         id_token: id_token.map(IdToken::disclose),
-        token_type: token_type(jkt),
+        token_type: Binding::token_type(binding),
         expires_in: access.expires_in.as_secs(),
         scope: scope.clone(),
         issued_token_type: None,
     })
-}
-
-/// How a token is presented: a bound one with a proof.
-pub(crate) fn token_type(jkt: Option<&Thumbprint>) -> TokenType {
-    if jkt.is_some() { TokenType::Dpop } else { TokenType::Bearer }
 }
 
 fn id_token_claims(

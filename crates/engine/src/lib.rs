@@ -14,6 +14,7 @@ pub mod app;
 mod attempts;
 pub mod audit;
 pub mod authorize;
+pub mod binding;
 pub mod change;
 mod circuits;
 pub mod client_auth;

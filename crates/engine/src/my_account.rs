@@ -14,6 +14,7 @@ use store::{StoreError, clients, users};
 use crate::access_token::{self, AccessTokenError, Subject, VerifiedAccessToken};
 use crate::app::App;
 use crate::audit::Event;
+use crate::binding::Binding;
 use crate::context::Context;
 use crate::dpop::{FreshProof, ProofError};
 use crate::keys::KeyError;
@@ -23,7 +24,7 @@ use crate::keys::KeyError;
 pub struct AccountCaller {
     user_id: UserId,
     client: Client,
-    jkt: Option<Thumbprint>,
+    binding: Option<Binding>,
 }
 
 impl AccountCaller {
@@ -39,7 +40,7 @@ impl AccountCaller {
 
     /// The key that the token is bound to.
     pub fn jkt(&self) -> Option<&Thumbprint> {
-        self.jkt.as_ref()
+        self.binding.as_ref().and_then(Binding::jkt)
     }
 }
 
@@ -80,7 +81,7 @@ pub enum AccountCallerError {
     /// The token is not accepted.
     #[error(transparent)]
     Token(#[from] AccessTokenError),
-    /// A bound token came without a proof by its key, or an unbound one with the DPoP scheme.
+    /// A bound token came without what it is bound to, or an unbound one with the DPoP scheme.
     #[error("the token's binding does not fit the request")]
     Binding,
     /// The token acts for a client.
@@ -184,7 +185,9 @@ async fn let_through(
 ) -> Result<AccountCaller, AccountCallerError> {
     let tenant = context.tenant_id();
     let mut read = app.store.read().await?;
-    check_binding(verified.jkt.as_ref(), scheme, proof.as_ref())?;
+    if !Binding::admits(verified.binding.as_ref(), context, scheme, proof.as_ref()) {
+        return Err(AccountCallerError::Binding);
+    }
     let Subject::User(user_id) = verified.subject else {
         return Err(AccountCallerError::NotAUser);
     };
@@ -200,23 +203,7 @@ async fn let_through(
     let client = clients::find(&mut read, tenant, &verified.client_id).await?;
     let client = client.ok_or(AccountCallerError::ClientGone)?.client;
     spend(app, context, proof, &user_id, now).await?;
-    Ok(AccountCaller { user_id, client, jkt: verified.jkt })
-}
-
-/// RFC 9449 §7.1: a bound token is used with the DPoP scheme and a proof by its key; and an unbound
-/// token is none of that.
-pub(crate) fn check_binding(
-    jkt: Option<&Thumbprint>,
-    scheme: TokenType,
-    proof: Option<&FreshProof>,
-) -> Result<(), AccountCallerError> {
-    match (jkt, scheme, proof) {
-        (None, TokenType::Bearer, None) => Ok(()),
-        (Some(jkt), TokenType::Dpop, Some(proof)) if proof.jkt() == jkt => Ok(()),
-        (None | Some(_), TokenType::Bearer | TokenType::Dpop, None | Some(_)) => {
-            Err(AccountCallerError::Binding)
-        }
-    }
+    Ok(AccountCaller { user_id, client, binding: verified.binding })
 }
 
 /// Spends the proof of a request that is otherwise let through. One that was used before was stolen

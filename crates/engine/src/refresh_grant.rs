@@ -172,7 +172,7 @@ async fn attempt(
     let access =
         access_of(tx, context, client, family, audience.as_deref(), scope.as_ref()).await?;
     let server = access.resource_server.as_ref();
-    let jkt = access::binding(client, server, proof)?;
+    let binding = access::binding(context, client, server, proof)?;
     let successor = if client.refresh_token.rotates() {
         Some(rotate(app, tx, context, client, &usable, &hash, now).await?)
     } else {
@@ -186,7 +186,7 @@ async fn attempt(
         authorization: &family.authorization,
         resource_server: server,
         scope: &access.scope,
-        jkt: jkt.as_ref(),
+        binding: binding.as_ref(),
         nonce: None,
         refresh_token: successor,
     };

@@ -8,10 +8,11 @@ use store::users;
 
 use crate::access_token::{self, Subject, userinfo_audience};
 use crate::app::App;
+use crate::binding::Binding;
 use crate::context::Context;
 use crate::dpop::FreshProof;
 use crate::issue::standard_claims;
-use crate::my_account::{AccountCallerError, check_binding, spend};
+use crate::my_account::{AccountCallerError, spend};
 
 /// Who the person is, as far as the token's scopes tell.
 pub async fn show(
@@ -27,7 +28,9 @@ pub async fn show(
     let keys = app.keys.of(&mut read, tenant, now).await?;
     let audience = userinfo_audience(&context.base);
     let verified = access_token::verify(&keys, context, token, &audience, now)?;
-    check_binding(verified.jkt.as_ref(), scheme, proof.as_ref())?;
+    if !Binding::admits(verified.binding.as_ref(), context, scheme, proof.as_ref()) {
+        return Err(AccountCallerError::Binding);
+    }
     let Subject::User(user_id) = verified.subject else {
         return Err(AccountCallerError::NotAUser);
     };

@@ -13,8 +13,12 @@ use crate::client_credential::{
 use crate::exchange_policy::ExchangePolicy;
 use crate::ids::{ClientCredentialId, ClientId};
 
+/// A browser comes for a pushed request at once, or never.
+const PUSHED_REQUEST_SECONDS: u32 = 30;
+
 /// An application that asks for tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the members of a published document")]
 pub struct Client {
     /// Its id.
     pub client_id: ClientId,
@@ -72,6 +76,12 @@ pub struct Client {
     /// Whether it gets no token without a proof of possession.
     #[serde(default)]
     pub require_proof_of_possession: bool,
+    /// Whether browsers may bring its authorization requests only by reference (RFC 9126).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
+    /// For how long a pushed request waits, in seconds; `None` is the usual time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub par_request_expiry: Option<u32>,
     /// Free texts of the operator.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub client_metadata: BTreeMap<String, String>,
@@ -322,6 +332,11 @@ impl Client {
     /// Whether the client runs in a browser.
     pub fn is_browser_app(&self) -> bool {
         self.app_type == Some(AppType::Spa)
+    }
+
+    /// For how long a pushed request waits, in seconds.
+    pub fn pushed_request_seconds(&self) -> u32 {
+        self.par_request_expiry.unwrap_or(PUSHED_REQUEST_SECONDS)
     }
 
     /// Whether a grant is among the client's.

@@ -92,6 +92,8 @@ pub enum LogEventKind {
     Logout,
     /// A logout failed.
     LogoutFailed,
+    /// A pushed authorization request was refused.
+    PushFailed,
     /// A code was exchanged.
     CodeExchange,
     /// A code was refused.
@@ -144,7 +146,7 @@ pub enum LogEventKind {
 
 impl LogEventKind {
     /// Every kind with its published code.
-    pub const ALL: [(Self, &'static str); 35] = [
+    pub const ALL: [(Self, &'static str); 36] = [
         (Self::Login, "s"),
         (Self::LoginFailed, "f"),
         (Self::WrongPassword, "fp"),
@@ -157,6 +159,7 @@ impl LogEventKind {
         (Self::Logout, "slo"),
         (Self::LogoutFailed, "flo"),
         (Self::CodeExchange, "seacft"),
+        (Self::PushFailed, "fpar"),
         (Self::CodeExchangeFailed, "feacft"),
         (Self::ClientCredentials, "seccft"),
         (Self::ClientCredentialsFailed, "feccft"),

@@ -108,6 +108,8 @@ pub struct ProofOfPossession {
 pub enum ProofMechanism {
     /// RFC 9449.
     Dpop,
+    /// RFC 8705.
+    Mtls,
 }
 
 /// Of whom a proof is required.

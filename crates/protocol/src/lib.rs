@@ -12,11 +12,13 @@
 //!   logged or serialized by accident.
 //! - [`time`]: a moment as a plain value.
 //! - [`jose`]: public keys and signed tokens over one audited library.
+//! - [`client_certificate`]: who a client is by TLS.
 //! - [`dpop`]: proofs of possession, verified against the request they came with.
 //! - [`oauth`]: the requests and answers of RFC 6749 and its relatives, from
 //!   untrusted bytes to fully typed values.
 //! - [`oidc`]: discovery documents and ID tokens, ours and other providers'.
 
+pub mod client_certificate;
 pub mod dpop;
 pub mod jose;
 mod json;

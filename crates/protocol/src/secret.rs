@@ -199,6 +199,8 @@ pub mod kind {
     pub enum BrowserToken {}
     /// See [`LoginState`](super::LoginState).
     pub enum LoginState {}
+    /// See [`PushedRequest`](super::PushedRequest).
+    pub enum PushedRequest {}
     /// See [`Ticket`](super::Ticket).
     pub enum Ticket {}
     /// See [`AuthSession`](super::AuthSession).
@@ -240,6 +242,8 @@ pub type SessionToken = Secret<kind::SessionToken>;
 pub type BrowserToken = Secret<kind::BrowserToken>;
 /// The `state` of one of our own pending logins, here or at a provider.
 pub type LoginState = Secret<kind::LoginState>;
+/// By what a pushed authorization request is known (RFC 9126).
+pub type PushedRequest = Secret<kind::PushedRequest>;
 /// A one-time ticket that opens a page of ours.
 pub type Ticket = Secret<kind::Ticket>;
 /// The handle of a connect flow that the starting client keeps.

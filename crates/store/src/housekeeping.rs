@@ -24,6 +24,7 @@ pub async fn sweep(tx: &mut WriteTx, now: Timestamp) -> Result<u64> {
     let mut removed = 0;
     for (sql, until) in [
         (LOGIN_STATES, now),
+        (PUSHED_REQUESTS, now),
         (PROVIDER_STATES, now),
         (CONNECT_TRANSACTIONS, now),
         (ABANDONED_CONNECTS, connects_before),
@@ -41,6 +42,8 @@ pub async fn sweep(tx: &mut WriteTx, now: Timestamp) -> Result<u64> {
 
 const LOGIN_STATES: &str = "DELETE FROM login_states WHERE (tenant, state_hash) IN \
     (SELECT tenant, state_hash FROM login_states WHERE expires_at <= $1 LIMIT 1000)";
+const PUSHED_REQUESTS: &str = "DELETE FROM pushed_requests WHERE (tenant, request_hash) IN \
+    (SELECT tenant, request_hash FROM pushed_requests WHERE expires_at <= $1 LIMIT 1000)";
 const PROVIDER_STATES: &str = "DELETE FROM provider_states WHERE (tenant, state_hash) IN \
     (SELECT tenant, state_hash FROM provider_states WHERE expires_at <= $1 LIMIT 1000)";
 const CONNECT_TRANSACTIONS: &str = "DELETE FROM connect_transactions WHERE (tenant, id) IN \

@@ -28,6 +28,7 @@ pub mod login_states;
 pub mod migrate;
 pub mod passwords;
 pub mod provider_states;
+pub mod pushed_requests;
 pub mod refresh_leases;
 pub mod renewals;
 pub mod replay_marks;

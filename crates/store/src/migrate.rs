@@ -12,7 +12,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration {
         name: "0001_init",
         sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
@@ -42,6 +42,11 @@ const MIGRATIONS: [Migration; 6] = [
         name: "0006_client_keys",
         sqlite: include_str!("../migrations/sqlite/0006_client_keys.sql"),
         postgres: include_str!("../migrations/postgres/0006_client_keys.sql"),
+    },
+    Migration {
+        name: "0007_pushed_requests",
+        sqlite: include_str!("../migrations/sqlite/0007_pushed_requests.sql"),
+        postgres: include_str!("../migrations/postgres/0007_pushed_requests.sql"),
     },
 ];
 

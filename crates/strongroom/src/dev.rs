@@ -47,8 +47,8 @@ use engine::keys::{KeyError, SigningMaterial};
 use engine::outbound::Reach;
 use model::ids::{Id, TenantId};
 use protocol::secret::Password;
-use web::listen::Limits;
-use web::proxies::TrustedProxies;
+use web::Edge;
+use web::listen::{Limits, Tls};
 
 use crate::failure::Failure;
 use crate::seed::{
@@ -120,10 +120,10 @@ async fn serve_until_stopped(options: Options) -> Result<(), Failure> {
     let flavours = flavours.map(|(name, flavour)| (name.clone(), (*flavour).into())).collect();
     let control = Control::open(place.folder(), &*app.entropy, flavours).await?;
     let announced = announcement::Control::of(place.folder(), &control.door);
-    let servers = Servers::new(Arc::clone(&app), limits(), TrustedProxies::default())?;
+    let servers = Servers::new(Arc::clone(&app), limits(), Edge::default())?;
     servers.serve(plain, None);
     if let (Some(listener), Some(certificate)) = (secure, &certificate) {
-        servers.serve(listener, Some(Arc::clone(&certificate.config)));
+        servers.serve(listener, Some(Tls::new(Arc::clone(&certificate.config), None)));
     }
     if let (Some(listener), Some(_)) = (demo, &origins.demo) {
         let config = demo_config(&app, &origins, &seeded, &provider)?;

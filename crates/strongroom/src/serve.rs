@@ -7,16 +7,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::http::HeaderName;
 use clap::Args;
 use engine::clock::{Clock, SystemClock};
 use engine::entropy::OsEntropy;
 use engine::outbound::Reach;
 use ipnet::IpNet;
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use store::Database;
 use vault::keyring::KekSet;
-use web::listen::Limits;
+use web::Edge;
+use web::client_certificates::ClientCertificates;
+use web::listen::{Limits, Tls};
 use web::proxies::TrustedProxies;
 
 use crate::failure::Failure;
@@ -57,6 +61,15 @@ pub(crate) struct Options {
         value_parser = network
     )]
     trusted_proxy: Vec<IpNet>,
+    /// The header by which trusted proxies tell of the client's certificate
+    #[arg(long, value_name = "NAME", requires = "trusted_proxy")]
+    client_cert_header: Option<HeaderName>,
+    /// Answer at mtls.HOST too, and ask clients for a certificate there
+    #[arg(long)]
+    mtls_aliases: bool,
+    /// The authorities that sign clients' certificates for `tls_client_auth`, in PEM
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<PathBuf>,
     #[command(flatten)]
     reach: ReachOptions,
 }
@@ -143,15 +156,24 @@ pub(crate) enum TlsFilesError {
     Pem { file: PathBuf, source: rustls_pki_types::pem::Error },
     #[error("{} and its key cannot be used", file.display())]
     Unusable { file: PathBuf, source: rustls::Error },
+    #[error("{} does not hold certificates of authorities", file.display())]
+    Authorities { file: PathBuf, source: rustls::Error },
 }
 
 /// Serves until told to stop.
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut signals = StopSignals::listen().map_err(Failure::Signals)?;
     let certificate = match (&options.tls_certificate, &options.tls_key) {
-        (Some(certificate), Some(key)) => Some(server_config(certificate, key)?),
+        (Some(certificate), Some(key)) => Some(server_tls(certificate, key, options.mtls_aliases)?),
         _ => None,
     };
+    let mut proxies = TrustedProxies::within(options.trusted_proxy);
+    if let Some(header) = options.client_cert_header {
+        proxies = proxies.telling_certificates_by(header);
+    }
+    let authorities = options.client_ca.as_deref().map(client_authorities).transpose()?;
+    let certificates = ClientCertificates { authorities, has_aliases: options.mtls_aliases };
+    let edge = Edge { proxies, certificates };
     let catalogue = options.providers.catalogue()?;
     let listener = listeners::on(options.listen, "--listen").await?;
     let (database, keks) = options.storage.open_populated().await?;
@@ -159,8 +181,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let journal = options.storage.journal();
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let app = wiring::app(database, keks, clock, entropy, reach, &journal, catalogue).await?;
-    let servers =
-        Servers::new(app, Limits::default(), TrustedProxies::within(options.trusted_proxy))?;
+    let servers = Servers::new(app, Limits::default(), edge)?;
     servers.serve(listener, certificate);
     tracing::info!(address = %options.listen, "listening");
 
@@ -173,18 +194,27 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn server_config(
-    certificate: &Path,
-    key: &Path,
-) -> Result<Arc<rustls::ServerConfig>, TlsFilesError> {
-    let pem = |file: &Path| {
-        let file = file.to_owned();
-        move |source| TlsFilesError::Pem { file, source }
+fn server_tls(certificate: &Path, key: &Path, asks: bool) -> Result<Tls, TlsFilesError> {
+    let chain = certificates(certificate)?;
+    let private_key = PrivateKeyDer::from_pem_file(key)
+        .map_err(|source| TlsFilesError::Pem { file: key.to_owned(), source })?;
+    let unusable = |source| TlsFilesError::Unusable { file: certificate.to_owned(), source };
+    let asking = if asks {
+        let asking = tls::asking_config(chain.clone(), private_key.clone_key());
+        Some(asking.map_err(unusable)?)
+    } else {
+        None
     };
-    let chain = CertificateDer::pem_file_iter(certificate)
+    Ok(Tls::new(tls::server_config(chain, private_key).map_err(unusable)?, asking))
+}
+
+fn client_authorities(file: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsFilesError> {
+    tls::authorities(certificates(file)?)
+        .map_err(|source| TlsFilesError::Authorities { file: file.to_owned(), source })
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFilesError> {
+    CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(pem(certificate))?;
-    let private_key = PrivateKeyDer::from_pem_file(key).map_err(pem(key))?;
-    tls::server_config(chain, private_key)
-        .map_err(|source| TlsFilesError::Unusable { file: certificate.to_owned(), source })
+        .map_err(|source| TlsFilesError::Pem { file: file.to_owned(), source })
 }

@@ -17,8 +17,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vault::keyring::KekSet;
-use web::listen::{self, Limits};
-use web::proxies::TrustedProxies;
+use web::Edge;
+use web::listen::{self, Limits, Tls};
 
 use crate::failure::Failure;
 
@@ -54,12 +54,8 @@ pub(crate) struct Servers {
 
 impl Servers {
     /// Serves nothing yet.
-    pub(crate) fn new(
-        app: Arc<App>,
-        limits: Limits,
-        proxies: TrustedProxies,
-    ) -> Result<Self, Failure> {
-        let router = web::router(Arc::clone(&app), proxies)?;
+    pub(crate) fn new(app: Arc<App>, limits: Limits, edge: Edge) -> Result<Self, Failure> {
+        let router = web::router(Arc::clone(&app), edge)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(jobs::housekeeping(Arc::clone(&app), stop.clone()));
         tasks.spawn(jobs::forgetting(Arc::clone(&app), stop.clone()));
@@ -72,7 +68,7 @@ impl Servers {
     }
 
     /// Serves on one more listener.
-    pub(crate) fn serve(&self, listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>) {
+    pub(crate) fn serve(&self, listener: TcpListener, tls: Option<Tls>) {
         let Self { app: _, router, limits, stop, tasks } = self;
         tasks.spawn(listen::serve(listener, tls, router.clone(), *limits, stop.clone()));
     }

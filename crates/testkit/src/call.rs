@@ -13,6 +13,7 @@ use serde_json::Value;
 use strongroom::seed::Credentials;
 use url::Url;
 
+use crate::certificates::Identity;
 use crate::dpop::DpopKey;
 use crate::front::Front;
 use crate::login::Tokens;
@@ -32,6 +33,8 @@ pub struct Call {
     is_patient: bool,
     /// The port of another listener than the URL's.
     port: Option<u16>,
+    /// How another listener is called.
+    by: Option<reqwest::Client>,
 }
 
 /// What came back, whole.
@@ -57,6 +60,7 @@ impl Call {
             access_token: None,
             is_patient: true,
             port: None,
+            by: None,
         }
     }
 
@@ -133,6 +137,13 @@ impl Call {
         self.header(HOST.as_str(), &authority)
     }
 
+    /// By TLS at the second name of the same hosts, with a certificate or without one.
+    pub fn by_mtls(self, front: &Front, identity: Option<&Identity>) -> Self {
+        let authority = format!("mtls.{}", self.url.authority());
+        let by = Some(front.client(identity));
+        Self { port: Some(front.port), by, ..self }.header(HOST.as_str(), &authority)
+    }
+
     /// Sends it.
     pub async fn send(self) -> Answer {
         let first = self.send_now().await;
@@ -145,6 +156,11 @@ impl Call {
     async fn send_now(&self) -> Answer {
         let mut url = self.url.clone();
         url.set_port(self.port.or(url.port())).unwrap();
+        if self.by.is_some() {
+            url.set_host(Some(&format!("mtls.{}", url.host_str().unwrap()))).unwrap();
+            let https = url.as_str().replacen("http:", "https:", 1);
+            url = Url::parse(&https).unwrap();
+        }
         let mut request = Request::new(self.method.clone(), url);
         request.headers_mut().extend(self.headers.clone());
         if let Some(key) = &self.key {
@@ -155,7 +171,8 @@ impl Call {
         if !self.body.is_empty() {
             *request.body_mut() = Some(self.body.clone().into());
         }
-        let response = self.world.send(request).await;
+        let http = self.by.as_ref().unwrap_or(&self.world.http);
+        let response = self.world.send_by(http, request).await;
         let answer = Answer::read(response).await;
         if let (Some(key), Some(nonce)) = (&self.key, answer.header("dpop-nonce")) {
             key.keep_nonce(&self.url, nonce);

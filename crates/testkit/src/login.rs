@@ -227,6 +227,25 @@ impl Tenant {
         }
     }
 
+    /// The request that pushes an authorization request.
+    pub fn pushing(&self, attempt: &Attempt) -> Call {
+        let mut fields = self.authentication(attempt.application);
+        fields.retain(|(name, _)| *name != "client_id");
+        let mut fields: Vec<_> =
+            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        fields.extend(attempt.url.query_pairs().into_owned());
+        self.post("/oauth/par").form(&fields)
+    }
+
+    /// Where a browser goes with what was pushed.
+    pub fn pushed_url(&self, application: Application, request_uri: &str) -> Url {
+        let mut url = self.url("/authorize");
+        url.query_pairs_mut()
+            .append_pair("client_id", &self.client_id(application))
+            .append_pair("request_uri", request_uri);
+        url
+    }
+
     /// The request that uses a refresh token, with more parameters.
     pub fn refreshing(&self, tokens: &Tokens, parameters: &[(&'static str, &str)]) -> Call {
         let refresh_token = tokens.refresh_token.clone().expect("a refresh token");

@@ -13,16 +13,20 @@ use engine::journal::Journal;
 use engine::keys::SigningMaterial;
 use engine::outbound::{CALL_TIMEOUT, Outbound, Reach};
 use model::tenant::BaseUrl;
+use reqwest::header::HeaderName;
 use store::{Database, WriteTx, tenants};
 use strongroom::seed::TENANT;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use vault::keyring::KekSet;
+use web::Edge;
+use web::client_certificates::ClientCertificates;
 use web::listen::{self, Limits};
 use web::proxies::TrustedProxies;
 
 use crate::catalogue;
+use crate::certificates::Authority;
 use crate::clock::{ManualClock, WrongClock};
 use crate::database::{Engine, Place};
 use crate::emulated;
@@ -40,6 +44,7 @@ pub struct TestServer {
     tenant: Tenant,
     seed: String,
     limits: Limits,
+    edge: Edge,
     link: Option<Link>,
 }
 
@@ -54,7 +59,7 @@ pub struct Builder {
     limits: Limits,
     call_timeout: Duration,
     by_link: bool,
-    proxies: TrustedProxies,
+    edge: Edge,
     providers: Vec<(String, String)>,
 }
 
@@ -64,8 +69,8 @@ impl Default for Builder {
         let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
         let (engine, seed) = (Engine::Sqlite, test_name());
         let (call_timeout, by_link) = (CALL_TIMEOUT, false);
-        let (proxies, providers) = (TrustedProxies::default(), Vec::new());
-        Self { engine, seed, limits, call_timeout, by_link, proxies, providers }
+        let (edge, providers) = (Edge::default(), Vec::new());
+        Self { engine, seed, limits, call_timeout, by_link, edge, providers }
     }
 }
 
@@ -102,7 +107,18 @@ impl Builder {
     #[must_use]
     pub fn behind_proxies(self) -> Self {
         let networks = ["127.0.0.0/8", "10.0.0.0/8"].map(|text| text.parse().unwrap());
-        Self { proxies: TrustedProxies::within(networks.into()), ..self }
+        let proxies = TrustedProxies::within(networks.into());
+        let proxies = proxies.telling_certificates_by(HeaderName::from_static("client-cert"));
+        Self { edge: Edge { proxies, ..self.edge }, ..self }
+    }
+
+    /// Each host answers as `mtls.` and itself too, and believes the names that these authorities sign.
+    #[must_use]
+    pub fn taking_certificates(self, authorities: &[&Authority]) -> Self {
+        let authorities = authorities.iter().map(|authority| authority.certificate()).collect();
+        let authorities = Some(strongroom::tls::authorities(authorities).unwrap());
+        let certificates = ClientCertificates { authorities, has_aliases: true };
+        Self { edge: Edge { certificates, ..self.edge }, ..self }
     }
 
     /// With one more file of a provider, as from `--providers-dir`. The emulator plays it too.
@@ -120,7 +136,7 @@ impl Builder {
 
     /// Starts it: provider, server, tenant.
     pub async fn start(self) -> TestServer {
-        let Self { engine, seed, limits, call_timeout, by_link, proxies, providers } = self;
+        let Self { engine, seed, limits, call_timeout, by_link, edge, providers } = self;
         let catalogue = catalogue::with(&providers);
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(&seed));
@@ -153,7 +169,7 @@ impl Builder {
         .await
         .unwrap();
         let stop = CancellationToken::new();
-        let router = web::router(Arc::clone(&app), proxies).unwrap();
+        let router = web::router(Arc::clone(&app), edge.clone()).unwrap();
         tokio::spawn(listen::serve(listener, None, router, limits, stop.clone()));
 
         let http = http_client();
@@ -173,7 +189,7 @@ impl Builder {
         };
         let world = Arc::new(world);
         let tenant = Tenant::plant(&world, TENANT, bases).await;
-        TestServer { world, tenant, seed, limits, link }
+        TestServer { world, tenant, seed, limits, edge, link }
     }
 }
 
@@ -315,7 +331,7 @@ impl TestServer {
 
     /// Lets the same node listen with TLS too.
     pub async fn with_tls(&self) -> Front {
-        Front::tls(&self.world.app, self.limits).await
+        Front::tls(&self.world.app, self.limits, self.edge.clone()).await
     }
 
     /// The folder with the database's files, on SQLite.

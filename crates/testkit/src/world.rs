@@ -7,6 +7,7 @@ use std::time::Duration;
 use emulator::{RegisteredKeys, Running};
 use engine::app::App;
 use engine::entropy::Entropy;
+use reqwest::ClientBuilder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use tokio_util::sync::DropGuard;
@@ -36,8 +37,17 @@ pub(crate) struct World {
 impl World {
     /// Sends a request as it is; whoever sends one does it a moment after the one before.
     pub(crate) async fn send(&self, request: reqwest::Request) -> reqwest::Response {
+        self.send_by(&self.http, request).await
+    }
+
+    /// The same, by a client of its own.
+    pub(crate) async fn send_by(
+        &self,
+        http: &reqwest::Client,
+        request: reqwest::Request,
+    ) -> reqwest::Response {
         self.clock.advance(Duration::from_millis(1));
-        self.http.execute(request).await.unwrap()
+        http.execute(request).await.unwrap()
     }
 
     /// A text that nobody can guess and that a URL takes as it is.
@@ -48,15 +58,21 @@ impl World {
 }
 
 /// A client that leaves redirects alone and never leaves this machine, whatever the name.
-#[expect(clippy::disallowed_methods, reason = "tests are outside the server")]
 pub(crate) fn http_client() -> reqwest::Client {
-    reqwest::Client::builder()
+    http_client_with(|builder| builder)
+}
+
+/// The same, with something of its own.
+#[expect(clippy::disallowed_methods, reason = "tests are outside the server")]
+pub(crate) fn http_client_with(
+    change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> reqwest::Client {
+    let builder = reqwest::Client::builder()
         .redirect(Policy::none())
         .no_proxy()
         .timeout(Duration::from_secs(30))
-        .dns_resolver(Arc::new(Loopback))
-        .build()
-        .unwrap()
+        .dns_resolver(Arc::new(Loopback));
+    change(builder).build().unwrap()
 }
 
 struct Loopback;

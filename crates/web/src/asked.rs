@@ -10,8 +10,10 @@ use engine::context::Context;
 use model::tenant::BaseUrl;
 use protocol::time::Timestamp;
 
-use crate::AppState;
+use crate::client_certificates::ClientCertificates;
 use crate::error::OAuthError;
+use crate::listen::PeerCertificates;
+use crate::{AppState, Edge};
 
 /// A user agent is kept no longer in the audit log, in characters.
 const USER_AGENT_CHARS_MAX: usize = 256;
@@ -64,9 +66,10 @@ impl FromRequestParts<AppState> for Asked {
 }
 
 async fn resolve(parts: &Parts, state: &AppState) -> Result<Asked, Unaddressed> {
-    let AppState { app, proxies, .. } = state;
+    let AppState { app, edge, .. } = state;
+    let Edge { proxies, certificates } = &**edge;
     let now = app.now();
-    let authority = authority(parts).ok_or(Unaddressed::UnknownHost)?;
+    let authority = authority(parts, certificates).ok_or(Unaddressed::UnknownHost)?;
     let tenant = app
         .tenant_at(&authority, now)
         .await
@@ -75,15 +78,19 @@ async fn resolve(parts: &Parts, state: &AppState) -> Result<Asked, Unaddressed> 
     // From here on the configured URL counts, never what the request said of itself.
     let base = tenant.base_urls.iter().find(|base| base.authority() == authority).cloned();
     let base = base.ok_or(Unaddressed::UnknownHost)?;
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let ip = peer.map(|peer| proxies.caller(peer.0.ip(), &parts.headers));
-    let context = Context { tenant, base, ip, user_agent: user_agent(parts) };
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let ip = peer.map(|peer| proxies.caller(peer, &parts.headers));
+    let certificate = peer.and_then(|peer| {
+        let presented = parts.extensions.get::<PeerCertificates>();
+        certificates.read(&proxies.certificates(peer, presented, &parts.headers), now)
+    });
+    let context = Context { tenant, base, ip, certificate, user_agent: user_agent(parts) };
     Ok(Asked { context, now })
 }
 
 /// The host that was asked: the URI's authority in HTTP/2, else the one `Host` header, in the form in
 /// which tenants are stored. `Forwarded` and its relatives say nothing here.
-fn authority(parts: &Parts) -> Option<String> {
+fn authority(parts: &Parts, certificates: &ClientCertificates) -> Option<String> {
     let host = match parts.uri.authority() {
         Some(authority) => authority.as_str(),
         None => {
@@ -96,9 +103,10 @@ fn authority(parts: &Parts) -> Option<String> {
         }
     };
     let host = host.to_ascii_lowercase();
+    let host = certificates.without_alias(&host);
     // A base URL without a port is asked for at its scheme's own.
     let bare = host.strip_suffix(":443").or_else(|| host.strip_suffix(":80"));
-    let normal = BaseUrl::parse(&format!("http://{}", bare.unwrap_or(&host))).ok()?;
+    let normal = BaseUrl::parse(&format!("http://{}", bare.unwrap_or(host))).ok()?;
     Some(normal.authority().to_owned())
 }
 

@@ -9,6 +9,7 @@ mod account;
 mod asked;
 mod bearer;
 mod body;
+pub mod client_certificates;
 mod cookies;
 mod cors;
 mod deliver;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use engine::app::App;
 
+use crate::client_certificates::ClientCertificates;
 use crate::pages::views::{BrokenTranslation, Translations};
 use crate::proxies::TrustedProxies;
 
@@ -41,7 +43,7 @@ use crate::proxies::TrustedProxies;
 pub struct AppState {
     app: Arc<App>,
     translations: Arc<Translations>,
-    proxies: Arc<TrustedProxies>,
+    edge: Arc<Edge>,
 }
 
 impl FromRef<AppState> for Arc<App> {
@@ -56,11 +58,26 @@ impl FromRef<AppState> for Arc<Translations> {
     }
 }
 
+impl FromRef<AppState> for Arc<Edge> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.edge)
+    }
+}
+
+/// What stands between those who ask and us.
+#[derive(Clone, Debug, Default)]
+pub struct Edge {
+    /// The proxies of the operator's own.
+    pub proxies: TrustedProxies,
+    /// The certificates of clients.
+    pub certificates: ClientCertificates,
+}
+
 /// All surfaces in one router.
 ///
 /// # Errors
 /// If a bundled translation lacks a message.
-pub fn router(app: Arc<App>, proxies: TrustedProxies) -> Result<axum::Router, BrokenTranslation> {
+pub fn router(app: Arc<App>, edge: Edge) -> Result<axum::Router, BrokenTranslation> {
     let translations = Arc::new(Translations::bundled()?);
-    Ok(routes::router(AppState { app, translations, proxies: Arc::new(proxies) }))
+    Ok(routes::router(AppState { app, translations, edge: Arc::new(edge) }))
 }

@@ -3,6 +3,8 @@
 //! Ours, because the usual one waits for ever for a request's headers. Every connection has limits
 //! of time and size, and a shutdown lets requests under way come to their end.
 
+mod tls;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -21,10 +23,12 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{ServiceExt, service_fn};
+
+pub(crate) use self::tls::PeerCertificates;
+pub use self::tls::Tls;
 
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
@@ -78,12 +82,11 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Serves until told to stop, then drains.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let tls = tls.map(TlsAcceptor::from);
     let router = router.layer(DefaultBodyLimit::max(limits.body_bytes_max));
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let connections = TaskTracker::new();
@@ -128,16 +131,23 @@ async fn accept(
 async fn serve_stream(
     stream: TcpStream,
     peer: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
 ) {
     // Small answers should not wait for more; where this fails they do.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(service_fn(move |request: hyper::Request<Incoming>| {
-        answer(router.clone(), request.map(axum::body::Body::new), peer, limits)
-    }));
+    let service = |certificates: Option<PeerCertificates>| {
+        TowerToHyperService::new(service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request = request.map(axum::body::Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(certificates) = &certificates {
+                request.extensions_mut().insert(certificates.clone());
+            }
+            answer(router.clone(), request, limits)
+        }))
+    };
     let mut stream = TimeoutStream::new(stream);
     // What the protocols' own timers miss: a peer that opens HTTP/2 and says nothing, and one that
     // asks and does not read.
@@ -145,7 +155,7 @@ async fn serve_stream(
     stream.set_write_timeout(Some(limits.idle_timeout));
     let stream = Box::pin(stream);
     let Some(tls) = tls else {
-        let connection = http1(limits).serve_connection(TokioIo::new(stream), service);
+        let connection = http1(limits).serve_connection(TokioIo::new(stream), service(None));
         return drain(connection, http1::Connection::graceful_shutdown, shutdown).await;
     };
     let stream = match tokio::time::timeout(limits.handshake_timeout, tls.accept(stream)).await {
@@ -153,6 +163,7 @@ async fn serve_stream(
         Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };
+    let service = service(PeerCertificates::of(&stream));
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         let connection = http2(limits).serve_connection(TokioIo::new(stream), service);
         drain(connection, http2::Connection::graceful_shutdown, shutdown).await;
@@ -210,18 +221,12 @@ async fn drain<C, E>(
     }
 }
 
-async fn answer(
-    router: Router,
-    mut request: Request,
-    peer: SocketAddr,
-    limits: Limits,
-) -> Result<Response, Infallible> {
+async fn answer(router: Router, request: Request, limits: Limits) -> Result<Response, Infallible> {
     // RFC 9110 §15.5.14: what announces itself as far too large is not waited for. What is somewhat
     // too large gets its answer from the surface, in the envelope that its callers read.
     if request.body().size_hint().lower() > ANNOUNCED_BYTES_MAX {
         return Ok(StatusCode::PAYLOAD_TOO_LARGE.into_response());
     }
-    request.extensions_mut().insert(ConnectInfo(peer));
     match tokio::time::timeout(limits.request_timeout, router.oneshot(request)).await {
         Ok(response) => response,
         // RFC 9110 §15.6.4; and not 408, which invites the client to repeat what may have been done.

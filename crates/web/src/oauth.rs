@@ -3,6 +3,7 @@
 pub(crate) mod authorize;
 pub(crate) mod discovery;
 pub(crate) mod logout;
+pub(crate) mod par;
 pub(crate) mod provider_callback;
 pub(crate) mod revoke;
 pub(crate) mod token;

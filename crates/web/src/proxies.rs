@@ -3,11 +3,16 @@
 //! A header is anybody's word. It counts where a proxy of the operator's own wrote it, and nowhere
 //! else.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use engine::context::CallerAddress;
 use ipnet::IpNet;
+use rustls::pki_types::CertificateDer;
+
+use crate::client_certificates;
+use crate::listen::PeerCertificates;
 
 /// The one header that tells of an address. A proxy that writes this one hands on whatever a client
 /// put into others, so `Forwarded` and its relatives say nothing.
@@ -17,12 +22,43 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
+    certificate_header: Option<HeaderName>,
 }
 
 impl TrustedProxies {
     /// Those of these networks.
     pub fn within(networks: Vec<IpNet>) -> Self {
-        Self { networks }
+        Self { networks, certificate_header: None }
+    }
+
+    /// They tell of the client's certificate by this header, and remove it from what clients send.
+    #[must_use]
+    pub fn telling_certificates_by(self, header: HeaderName) -> Self {
+        Self { certificate_header: Some(header), ..self }
+    }
+
+    /// Whether they tell of certificates.
+    pub(crate) fn tell_certificates(&self) -> bool {
+        self.certificate_header.is_some()
+    }
+
+    /// The certificate of whoever sent a request. What a proxy itself presents is not the client's.
+    pub(crate) fn certificates<'a>(
+        &self,
+        peer: IpAddr,
+        presented: Option<&'a PeerCertificates>,
+        headers: &HeaderMap,
+    ) -> Cow<'a, [CertificateDer<'static>]> {
+        if !self.include(peer.into()) {
+            return Cow::Borrowed(presented.map_or(&[], |presented| &presented.0));
+        }
+        let Some(name) = &self.certificate_header else { return Cow::Borrowed(&[]) };
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => client_certificates::read_header(value).into_iter().collect(),
+            // Of two, one may be the client's own.
+            (None, _) | (Some(_), Some(_)) => Cow::Borrowed(&[]),
+        }
     }
 
     fn include(&self, address: CallerAddress) -> bool {

@@ -43,6 +43,7 @@ fn cross_origin() -> Router<AppState> {
         .route("/.well-known/oauth-authorization-server", get(oauth::discovery::metadata))
         .route("/.well-known/jwks.json", get(oauth::discovery::keys))
         .route("/oauth/token", post(oauth::token::exchange))
+        .route("/oauth/par", post(oauth::par::push_request))
         .route("/oauth/revoke", post(oauth::revoke::revoke))
         .route("/userinfo", get(oauth::userinfo::show).post(oauth::userinfo::show))
         .route("/me/v1/connected-accounts/connect", post(account::connect::start))

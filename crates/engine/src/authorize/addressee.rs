@@ -3,6 +3,7 @@
 use model::client::Client;
 use model::ids::ClientId;
 use protocol::oauth::authorize::{AuthorizeErrorCause, ReplyTo, ResponseMode};
+use protocol::oauth::client_jwt::JwtError;
 use protocol::oauth::redirect_uri::{RedirectUri, RedirectUriError};
 use store::{Query, StoreError, clients};
 
@@ -20,6 +21,12 @@ pub enum Unaddressed {
     /// There is no such client in this tenant.
     #[error("the client is unknown")]
     UnknownClient,
+    /// There is no such pushed request: it is another client's, was used, or has expired.
+    #[error("the pushed request is unknown")]
+    UnknownRequest,
+    /// The signed request is not believed, and so neither is the address in it.
+    #[error("the request object is not accepted")]
+    RequestObject(#[source] JwtError),
     /// The redirect URI is not one of the client's.
     #[error("the redirect URI cannot be used")]
     RedirectUri(#[from] RedirectUriError),
@@ -56,7 +63,10 @@ pub(crate) async fn find_client(
     Ok(found.map(|stored| stored.client))
 }
 
-fn redirect_uri(client: &Client, reply_to: &ReplyTo) -> Result<RedirectUri, RedirectUriError> {
+pub(super) fn redirect_uri(
+    client: &Client,
+    reply_to: &ReplyTo,
+) -> Result<RedirectUri, RedirectUriError> {
     let Some(requested) = &reply_to.redirect_uri else {
         return RedirectUri::first_of(&client.callbacks);
     };

@@ -20,6 +20,12 @@ pub enum Denial {
     /// The client may not use authorization codes.
     #[error("Grant type 'authorization_code' not allowed for the client.")]
     GrantNotAllowed,
+    /// The client pushes its requests, and this one was not.
+    #[error("A pushed authorization request is required.")]
+    PushRequired,
+    /// The client signs its requests, and did not sign this one.
+    #[error("A signed request object is required.")]
+    SignatureRequired,
     /// A public client sends no code challenge.
     #[error("code challenge required")]
     ChallengeRequired,
@@ -93,7 +99,9 @@ impl Denial {
         match self {
             Self::Request(cause) => cause.code(),
             Self::GrantNotAllowed | Self::NoConnections => ErrorCode::UnauthorizedClient,
-            Self::ChallengeRequired
+            Self::PushRequired
+            | Self::SignatureRequired
+            | Self::ChallengeRequired
             | Self::ResponseMode
             | Self::ParameterNotAllowed(_)
             | Self::UnknownConnection => ErrorCode::InvalidRequest,
@@ -136,6 +144,7 @@ impl Halt {
             // Of the token endpoint alone: here nobody proves anything, and no audience is fine.
             AccessError::AudienceMissing
             | AccessError::ProofRequired
+            | AccessError::CertificateRequired
             | AccessError::ProofUnsupported => Self::Denied(Denial::AudienceNotAllowed {
                 client_id: client.client_id.to_string(),
                 audience: String::new(),

@@ -43,6 +43,10 @@ pub struct ClientChange {
     pub resource_server_identifier: Change<String>,
     /// Whether it gets no token without a proof of possession.
     pub require_proof_of_possession: Change<bool>,
+    /// Whether browsers may bring its authorization requests only by reference.
+    pub require_pushed_authorization_requests: Change<bool>,
+    /// For how long a pushed request waits, in seconds.
+    pub par_request_expiry: Change<u32>,
     /// Limits on what it may have of the vault.
     pub token_vault_policy: Change<ExchangePolicy>,
     /// What its credentials are used for.
@@ -71,6 +75,8 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            require_pushed_authorization_requests: require_par,
+            par_request_expiry,
             token_vault_policy,
             credentials,
             client_metadata,
@@ -91,6 +97,8 @@ impl ClientChange {
             ("refresh_token", refresh_token.is_keep()),
             ("resource_server_identifier", resource_server_identifier.is_keep()),
             ("require_proof_of_possession", require_proof_of_possession.is_keep()),
+            ("require_pushed_authorization_requests", require_par.is_keep()),
+            ("par_request_expiry", par_request_expiry.is_keep()),
             ("token_vault_policy", token_vault_policy.is_keep()),
             ("client_metadata", client_metadata.is_keep()),
         ];
@@ -116,6 +124,8 @@ impl ClientChange {
             refresh_token,
             resource_server_identifier,
             require_proof_of_possession,
+            require_pushed_authorization_requests,
+            par_request_expiry,
             token_vault_policy,
             credentials: _,
             client_metadata,
@@ -135,6 +145,9 @@ impl ClientChange {
         refresh_token.apply(&mut client.refresh_token);
         resource_server_identifier.apply_optional(&mut client.resource_server_identifier);
         require_proof_of_possession.apply(&mut client.require_proof_of_possession);
+        require_pushed_authorization_requests
+            .apply(&mut client.require_pushed_authorization_requests);
+        par_request_expiry.apply_optional(&mut client.par_request_expiry);
         token_vault_policy.apply_optional(&mut client.token_vault_policy);
         apply_client_metadata(client, client_metadata);
         merge_members(&mut client.kept, kept);
@@ -195,6 +208,8 @@ pub(super) fn initial(client_id: ClientId, change: ClientChange) -> Client {
         refresh_token: RefreshTokenSettings::default(),
         resource_server_identifier: None,
         require_proof_of_possession: false,
+        require_pushed_authorization_requests: false,
+        par_request_expiry: None,
         client_metadata: std::collections::BTreeMap::new(),
         kept: Map::new(),
     };

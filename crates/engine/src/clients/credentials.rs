@@ -9,6 +9,7 @@ use model::client_credential::{
 };
 use model::ids::{ClientCredentialId, ClientId};
 use model::log_event::LogEventKind;
+use protocol::client_certificate::ClientCertificate;
 use protocol::jose::jws::Algorithm;
 use protocol::jose::pem;
 use protocol::time::Timestamp;
@@ -34,6 +35,32 @@ const ID_PREFIX: &str = "cred_";
 pub enum NewCredential {
     /// A key to verify signatures with.
     PublicKey(NewPublicKey),
+    /// A name in certificates of trusted authorities (RFC 8705 §2.1).
+    CertSubjectDn(NewSubjectDn),
+    /// A certificate that counts as itself (RFC 8705 §2.2).
+    X509Cert(NewCertificate),
+}
+
+/// A name to be registered: as text, or as a certificate has it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct NewSubjectDn {
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
+    /// The name, in the form of RFC 4514.
+    pub subject_dn: Option<String>,
+    /// A certificate with the name, in PEM.
+    pub pem: Option<String>,
+}
+
+/// A certificate to be registered.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct NewCertificate {
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
+    /// The certificate, in PEM.
+    pub pem: String,
 }
 
 /// A public key to be registered.
@@ -158,6 +185,48 @@ impl CredentialUses<CredentialRef> {
         signed_request_object.apply_optional(&mut client.signed_request_object);
         token_vault_privileged_access.apply_optional(&mut client.token_vault_privileged_access);
     }
+}
+
+/// Checks that each use has credentials of its kind: one of another would never be accepted.
+pub(super) fn check_kinds(
+    client: &Client,
+    registered: &[ClientCredential],
+    fresh: &[ClientCredential],
+) -> Result<(), Invalid> {
+    let is_key =
+        |material: &CredentialMaterial| matches!(material, CredentialMaterial::PublicKey { .. });
+    let check = |property, refs: &[CredentialRef], is_of_kind: fn(&CredentialMaterial) -> bool| {
+        let mut used = registered
+            .iter()
+            .chain(fresh)
+            .filter(|one| refs.iter().any(|wanted| wanted.id == one.id));
+        match used.find(|one| !is_of_kind(&one.material)) {
+            Some(one) => {
+                let why = format!("the credential {} is of another kind", one.id);
+                Err(Invalid::new(property, why))
+            }
+            None => Ok(()),
+        }
+    };
+    if let Some(methods) = &client.client_authentication_methods {
+        let is_of_kind: fn(&CredentialMaterial) -> bool = match methods {
+            ClientAuthenticationMethods::PrivateKeyJwt(_) => is_key,
+            ClientAuthenticationMethods::TlsClientAuth(_) => {
+                |material| matches!(material, CredentialMaterial::CertSubjectDn { .. })
+            }
+            ClientAuthenticationMethods::SelfSignedTlsClientAuth(_) => {
+                |material| matches!(material, CredentialMaterial::X509Cert { .. })
+            }
+        };
+        check("client_authentication_methods", methods.credentials(), is_of_kind)?;
+    }
+    if let Some(signed) = &client.signed_request_object {
+        check("signed_request_object", &signed.credentials, is_key)?;
+    }
+    if let Some(access) = &client.token_vault_privileged_access {
+        check("token_vault_privileged_access", &access.credentials, is_key)?;
+    }
+    Ok(())
 }
 
 /// Writes credentials down. The names of keys tell them apart, so no two of a client are the same.
@@ -285,7 +354,35 @@ fn written(
 }
 
 fn read(app: &App, new: NewCredential, now: Timestamp) -> Result<ClientCredential, Invalid> {
-    let NewCredential::PublicKey(new) = new;
+    let (name, material, expires_at) = match new {
+        NewCredential::PublicKey(new) => read_key(new)?,
+        NewCredential::CertSubjectDn(NewSubjectDn { name, subject_dn, pem }) => {
+            let subject_dn = match (subject_dn, pem) {
+                (Some(subject_dn), None) => subject_dn,
+                (None, Some(pem)) => read_certificate(&pem)?.subject_dn().to_owned(),
+                (None, None) | (Some(_), Some(_)) => {
+                    let why = "there must be either this or pem";
+                    return Err(Invalid::new("subject_dn", why));
+                }
+            };
+            (name, CredentialMaterial::CertSubjectDn { subject_dn }, None)
+        }
+        NewCredential::X509Cert(NewCertificate { name, pem }) => {
+            let thumbprint_sha256 = read_certificate(&pem)?.thumbprint().to_string();
+            (name, CredentialMaterial::X509Cert { thumbprint_sha256 }, None)
+        }
+    };
+    check_expiry(expires_at, now)?;
+    let id = app.entropy.id(ID_PREFIX, 22);
+    Ok(ClientCredential { id, name, material, created_at: now, updated_at: now, expires_at })
+}
+
+fn read_certificate(pem: &str) -> Result<ClientCertificate, Invalid> {
+    let certificate = ClientCertificate::read_pem(pem);
+    certificate.map_err(|error| Invalid::new("pem", error.to_string()))
+}
+
+fn read_key(new: NewPublicKey) -> Result<(String, CredentialMaterial, Option<Timestamp>), Invalid> {
     let NewPublicKey { pem, name, alg, kid, expires_at, parse_expiry_from_cert } = new;
     let algorithm = match alg {
         None => Algorithm::Rs256,
@@ -307,16 +404,8 @@ fn read(app: &App, new: NewCredential, now: Timestamp) -> Result<ClientCredentia
         },
         None => None,
     };
-    check_expiry(expires_at, now)?;
     let kid = kid.unwrap_or_else(|| read.key.thumbprint().as_str().to_owned());
-    Ok(ClientCredential {
-        id: app.entropy.id(ID_PREFIX, 22),
-        name,
-        material: CredentialMaterial::PublicKey { key: read.key.named(kid) },
-        created_at: now,
-        updated_at: now,
-        expires_at,
-    })
+    Ok((name, CredentialMaterial::PublicKey { key: read.key.named(kid) }, expires_at))
 }
 
 fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), Invalid> {

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use model::resource_server::{ResourceServer, SystemApi};
+use model::resource_server::{
+    ProofMechanism, ProofOfPossession, ProofRequiredFor, ResourceServer, SystemApi,
+};
 use protocol::oauth::scope::{SCOPES_MAX, Scope};
 
 use super::ResourceServerError;
@@ -62,6 +64,15 @@ pub(super) fn check(server: &ResourceServer) -> Result<(), Invalid> {
         if seconds > TOKEN_SECONDS_MAX {
             return Err(Invalid::new(property, format!("it is more than {TOKEN_SECONDS_MAX}")));
         }
+    }
+    if let Some(ProofOfPossession {
+        mechanism: ProofMechanism::Mtls,
+        required_for: ProofRequiredFor::PublicClients,
+        required: _,
+    }) = server.proof_of_possession
+    {
+        let why = "public clients have no certificates";
+        return Err(Invalid::new("proof_of_possession.required_for", why));
     }
     check_scopes(server)
 }
@@ -145,7 +156,7 @@ mod tests {
             base_urls: vec![base.clone()],
             settings: TenantSettings::default(),
         };
-        Context { tenant: Arc::new(tenant), base, ip: None, user_agent: None }
+        Context { tenant: Arc::new(tenant), base, ip: None, certificate: None, user_agent: None }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a client signs with a key of its own: that it is the client (RFC 7523), and for whom it wants
-//! a token of the vault.
+//! What a client signs with a key of its own: that it is the client (RFC 7523), for whom it wants a
+//! token of the vault, and what it wants to be authorized for (RFC 9101).
 //!
 //! Both are good for one use, in a short time, at one server. That nobody used them before is left to
 //! the caller, who remembers [`OneTime`].
@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::parameters::{Parameters, ParametersError};
 use crate::jose::jwk::JwkSet;
 use crate::jose::jws::{Algorithm, ExpectedTyp, JwsError, Unverified};
 use crate::oidc::Audience;
@@ -21,7 +22,10 @@ pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jw
 /// The `typ` of a privileged client's request to the vault.
 pub const VAULT_REQUEST_TYP: &str = "token-vault-req+jwt";
 
-/// An assertion may live so long at most. What lives for years is a password.
+/// The `typ` of a signed authorization request (RFC 9101 §10.8).
+pub const REQUEST_OBJECT_TYP: &str = "oauth-authz-req+jwt";
+
+/// An assertion or a signed authorization request may live so long at most. What lives for years is a password.
 pub const ASSERTION_LIFETIME_MAX: Duration = Duration::from_hours(1);
 
 /// How long after its `iat` a request to the vault is accepted, whatever its `exp` says.
@@ -88,15 +92,11 @@ pub struct VaultRequest {
 pub fn verify_assertion(token: &ClientJwt, expected: Expected<'_>) -> Result<OneTime, JwtError> {
     let claims: Claims = verified(token, ExpectedTyp::GenericJwt, expected)?;
     // (2.B) For client authentication, the subject MUST be the client_id.
-    if claims.sub != expected.client_id {
+    if claims.sub.as_deref() != Some(expected.client_id) {
         return Err(JwtError::OtherSubject);
     }
-    let times = claims.times(expected.now)?;
     // (4) The JWT MUST contain an "exp" claim.
-    let expires_at = times.expires_at.ok_or(JwtError::NoExpiry)?;
-    if expires_at.since(expected.now) > ASSERTION_LIFETIME_MAX.saturating_add(SKEW_MAX) {
-        return Err(JwtError::LivesTooLong);
-    }
+    let expires_at = claims.ends_soon(expected.now)?;
     let jti = claims.jti.ok_or(JwtError::BadJti)?;
     Ok(OneTime { jti, remember_until: expires_at.saturating_add(SKEW_MAX) })
 }
@@ -121,7 +121,7 @@ pub fn verify_vault_request(
     // Accepted until a minute after `iat`, by a clock that may lag behind ours by another one.
     let remembered_for = VAULT_REQUEST_AGE_MAX.saturating_add(SKEW_MAX);
     Ok(VaultRequest {
-        user_id: claims.sub,
+        user_id: claims.sub.ok_or(JwtError::NoSubject)?,
         audit_context,
         organization: claims.org_id,
         actors,
@@ -129,11 +129,49 @@ pub fn verify_vault_request(
     })
 }
 
+/// Believes a client's authorization request (RFC 9101), whose parameters these are then.
+pub fn verify_request_object(
+    token: &ClientJwt,
+    expected: Expected<'_>,
+) -> Result<Parameters, JwtError> {
+    // Many give it no type of its own.
+    let typ = match Unverified::parse(token.expose())?.header().typ.as_deref() {
+        Some(REQUEST_OBJECT_TYP) => ExpectedTyp::Exactly(REQUEST_OBJECT_TYP),
+        Some(_) | None => ExpectedTyp::GenericJwt,
+    };
+    let claims: Claims = verified(token, typ, expected)?;
+    // §10.8: that is what tells an assertion from it.
+    if claims.sub.is_some() {
+        return Err(JwtError::HasSubject);
+    }
+    claims.ends_soon(expected.now)?;
+    let mut parameters = Parameters::new();
+    for (name, value) in claims.parameters {
+        let value = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            Value::Bool(value) => value.to_string(),
+            // Of no parameter that we know.
+            Value::Null | Value::Array(_) | Value::Object(_) => continue,
+        };
+        parameters.push(name, value)?;
+    }
+    // §4: request and request_uri parameters MUST NOT be included in request objects.
+    if parameters.value("request").is_some() || parameters.value("request_uri").is_some() {
+        return Err(JwtError::Nested);
+    }
+    // §5: the client identifiers within and beside the object MUST be the same.
+    if parameters.value("client_id") != Some(expected.client_id) {
+        return Err(JwtError::OtherClient);
+    }
+    Ok(parameters)
+}
+
 /// The claims that we look at. Types are part of the check: a time is a number, not a text.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
-    sub: String,
+    sub: Option<String>,
     aud: Audience,
     exp: Option<f64>,
     iat: Option<f64>,
@@ -142,6 +180,9 @@ struct Claims {
     audit_context: Option<String>,
     org_id: Option<String>,
     act: Option<Value>,
+    /// Everything else: what an authorization request consists of.
+    #[serde(flatten)]
+    parameters: Map<String, Value>,
 }
 
 /// The `sub` of each actor of a chain.
@@ -195,6 +236,15 @@ struct Times {
 }
 
 impl Claims {
+    /// Reads the end, which there must be, and not far away.
+    fn ends_soon(&self, now: Timestamp) -> Result<Timestamp, JwtError> {
+        let expires_at = self.times(now)?.expires_at.ok_or(JwtError::NoExpiry)?;
+        if expires_at.since(now) > ASSERTION_LIFETIME_MAX.saturating_add(SKEW_MAX) {
+            return Err(JwtError::LivesTooLong);
+        }
+        Ok(expires_at)
+    }
+
     /// Reads the times and checks that now lies between them.
     fn times(&self, now: Timestamp) -> Result<Times, JwtError> {
         let read = |claim: Option<f64>| match claim {
@@ -236,6 +286,21 @@ pub enum JwtError {
     /// The `sub` of an assertion is not the client.
     #[error("the `sub` is not the client")]
     OtherSubject,
+    /// A request to the vault names nobody.
+    #[error("the `sub` is missing")]
+    NoSubject,
+    /// An authorization request has what only assertions have.
+    #[error("it has a `sub`")]
+    HasSubject,
+    /// The `client_id` of an authorization request is not the client.
+    #[error("the `client_id` is not the client")]
+    OtherClient,
+    /// An authorization request leads to another one.
+    #[error("it holds another request")]
+    Nested,
+    /// The claims of an authorization request cannot be parameters.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
     /// The `aud` is not us alone.
     #[error("the `aud` is not this server alone")]
     OtherAudience,

@@ -47,6 +47,8 @@ pub enum ErrorCode {
     InteractionRequired,
     /// `prompt=none`, and the person would have to choose an account.
     AccountSelectionRequired,
+    /// The request object is not valid (RFC 9101 §7).
+    InvalidRequestObject,
     /// Request objects are not supported (OpenID Connect Core §6).
     RequestNotSupported,
     /// Request objects by reference are not supported (OpenID Connect Core §6).
@@ -87,7 +89,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -106,6 +108,7 @@ impl ErrorCode {
         Self::ConsentRequired,
         Self::InteractionRequired,
         Self::AccountSelectionRequired,
+        Self::InvalidRequestObject,
         Self::RequestNotSupported,
         Self::RequestUriNotSupported,
         Self::UnmetAuthenticationRequirements,
@@ -147,6 +150,7 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::InvalidRequestObject => "invalid_request_object",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
@@ -193,6 +197,7 @@ impl ErrorCode {
             | Self::ConsentRequired
             | Self::InteractionRequired
             | Self::AccountSelectionRequired
+            | Self::InvalidRequestObject
             | Self::RequestNotSupported
             | Self::RequestUriNotSupported
             | Self::UseDpopNonce

@@ -13,6 +13,7 @@ pub mod error;
 pub mod exchange;
 pub mod parameters;
 pub mod pkce;
+pub mod pushed;
 pub mod redirect_uri;
 pub mod revocation;
 pub mod scope;

@@ -10,6 +10,7 @@ pub const METADATA_BYTES_MAX: usize = 128 * 1024;
 /// Where a provider's endpoints are and what they can do: ours to publish, and
 /// those of others to use. Members that we have no use for are not kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the members of a published document")]
 pub struct ProviderMetadata {
     /// The issuer, compared with tokens as exact text; ours ends in a slash.
     pub issuer: String,
@@ -25,6 +26,9 @@ pub struct ProviderMetadata {
     /// Where tokens are revoked (RFC 7009).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<Url>,
+    /// Where clients push authorization requests (RFC 9126 §5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_authorization_request_endpoint: Option<Url>,
     /// Where logouts begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_session_endpoint: Option<Url>,
@@ -61,6 +65,15 @@ pub struct ProviderMetadata {
     /// Algorithms of DPoP proofs (RFC 9449 §5.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dpop_signing_alg_values_supported: Vec<String>,
+    /// Whether access tokens are bound to certificates (RFC 8705 §3.3). Published, never read.
+    #[serde(skip_deserializing, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Where certificates of clients are asked for. Published, never read.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub mtls_endpoint_aliases: Option<EndpointAliases>,
+    /// Algorithms of signed authorization requests (RFC 9101 §10.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_object_signing_alg_values_supported: Vec<String>,
     /// Whether `request` is understood.
     #[serde(default)]
     pub request_parameter_supported: bool,
@@ -70,6 +83,19 @@ pub struct ProviderMetadata {
     /// Whether authorization answers carry `iss` (RFC 9207 §3).
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
+}
+
+/// Other addresses of endpoints, for clients with certificates (RFC 8705 §5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EndpointAliases {
+    /// Where codes become tokens.
+    pub token_endpoint: Url,
+    /// Where tokens are revoked.
+    pub revocation_endpoint: Url,
+    /// Where clients push authorization requests.
+    pub pushed_authorization_request_endpoint: Url,
+    /// Where an access token tells about its person.
+    pub userinfo_endpoint: Url,
 }
 
 impl ProviderMetadata {

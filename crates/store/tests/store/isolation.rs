@@ -11,8 +11,8 @@ use store::keys::{self, SealedSigningKey, Stage, WrappedKey};
 use store::{
     Database, Query, WriteTx, attempts, client_credentials, client_grants, clients,
     connect_transactions, connected_accounts, connections, grants, log_events, login_states,
-    passwords, provider_states, refresh_leases, replay_marks, resource_servers, sessions, tenants,
-    users,
+    passwords, provider_states, pushed_requests, refresh_leases, replay_marks, resource_servers,
+    sessions, tenants, users,
 };
 use vault::keyring::{KeyId, Purpose};
 use vault::seal::Sealed;
@@ -40,6 +40,8 @@ async fn fill(database: &Database, id: &str) -> TenantId {
     }
     let state = hashed("state");
     login_states::insert(&mut tx, &tenant, &state, &browser, id, at(60)).await.unwrap();
+    let pushed = hashed("pushed");
+    pushed_requests::insert(&mut tx, &tenant, &pushed, &"c1".into(), id, at(60)).await.unwrap();
     let record = samples::provider_state(id);
     provider_states::insert(&mut tx, &tenant, &state, &browser, &record, at(60)).await.unwrap();
     let (code, grant) = (hashed("code"), samples::code_grant(id));
@@ -234,7 +236,7 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 54] = [
+const CHANGES: [&str; 55] = [
     "tenants::lock",
     "keys::remove_tenant_key",
     "keys::erase",
@@ -270,6 +272,7 @@ const CHANGES: [&str; 54] = [
     "sessions::delete_for_user",
     "sessions::delete_for_connection",
     "login_states::consume",
+    "pushed_requests::take",
     "provider_states::consume",
     "authorization_codes::redeem",
     "connect_transactions::note_return",
@@ -442,6 +445,11 @@ async fn change_flows(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
     let (state, browser) = (hashed("state"), hashed("browser"));
     let (token, f1) = (hashed("refresh"), "f1".into());
     match name {
+        "pushed_requests::take" => {
+            pushed_requests::take(tx, t, &hashed("pushed"), &"c1".into(), at(1))
+                .await
+                .map(|found| found.is_some())
+        }
         "login_states::consume" => login_states::consume(tx, t, &state, &browser).await,
         "provider_states::consume" => {
             let state = hashed("state");

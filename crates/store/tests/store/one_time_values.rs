@@ -1,4 +1,4 @@
-//! What works once: login and provider states, authorization codes, connect transactions, replay
+//! What works once: login and provider states, pushed requests, authorization codes, connect transactions, replay
 //! marks; and what works a few times. One statement decides, so of a hundred that try at once one
 //! succeeds.
 
@@ -7,7 +7,8 @@ use protocol::secret::{Hashed, kind};
 use store::authorization_codes::{self, Redemption};
 use store::connect_transactions::ConnectTransaction;
 use store::{
-    Database, attempts, connect_transactions, login_states, provider_states, replay_marks,
+    Database, attempts, connect_transactions, login_states, provider_states, pushed_requests,
+    replay_marks,
 };
 
 use crate::common::{at, on_both, winners};
@@ -62,6 +63,32 @@ async fn a_login_state_is_for_its_browser_and_its_time() {
         login_states::insert(&mut tx, &tenant, &state, &own, "", at(60)).await.unwrap();
         let twin = login_states::insert(&mut tx, &tenant, &state, &other, "", at(60)).await;
         assert!(twin.unwrap_err().is_duplicate());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pushed_request_is_for_its_client_and_its_time() {
+    on_both(|database| async move {
+        let tenant = settle(&database, "acme").await;
+        let other = settle(&database, "other").await;
+        let (own, another) = ("c1".into(), "c2".into());
+        let pushed = hashed("pushed");
+        let mut tx = database.write().await.unwrap();
+        pushed_requests::insert(&mut tx, &tenant, &pushed, &own, "request", at(60)).await.unwrap();
+        for (tenant, pushed, client, now) in [
+            (&tenant, &pushed, &another, 59),
+            (&tenant, &pushed, &own, 60),
+            (&tenant, &hashed("forged"), &own, 59),
+            (&other, &pushed, &own, 59),
+        ] {
+            let found = pushed_requests::take(&mut tx, tenant, pushed, client, at(now)).await;
+            assert_eq!(found.unwrap(), None, "{now}");
+        }
+        for expected in [Some("request"), None] {
+            let found = pushed_requests::take(&mut tx, &tenant, &pushed, &own, at(59)).await;
+            assert_eq!(found.unwrap().as_deref(), expected);
+        }
     })
     .await;
 }

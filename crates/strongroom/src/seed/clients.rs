@@ -207,6 +207,8 @@ fn client(client_id: ClientId, role: Role, tenant: &Tenant) -> Client {
             Role::Management | Role::Spa | Role::Web => None,
         },
         require_proof_of_possession: false,
+        require_pushed_authorization_requests: false,
+        par_request_expiry: None,
         client_metadata: BTreeMap::from([(ROLE_MEMBER.to_owned(), role.as_str().to_owned())]),
         kept: Map::new(),
     }

@@ -119,7 +119,7 @@ impl From<NotAnAdministrator> for ManagementError {
                 | AccessTokenError::NotYetValid
                 | AccessTokenError::NotAnAccessToken,
             )
-            | NotAnAdministrator::BoundToKey
+            | NotAnAdministrator::Binding
             | NotAnAdministrator::ForPerson
             | NotAnAdministrator::ClientGone => "Invalid token",
             NotAnAdministrator::Key(cause) => return Self::internal(cause),

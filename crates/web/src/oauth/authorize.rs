@@ -5,7 +5,6 @@ use axum::extract::RawQuery;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use engine::authorize::{self, Next, Screen, Unaddressed};
-use protocol::oauth::authorize::AuthorizeRequest;
 use protocol::oauth::parameters::Parameters;
 
 use crate::forms;
@@ -49,9 +48,8 @@ async fn answer(
     after: After,
     parameters: Parameters,
 ) -> Result<Response, PageError> {
-    let request = AuthorizeRequest::parse(parameters);
     let (app, context) = (&desk.app, desk.context());
-    let next = authorize::begin(app, context, visitor.known(), request, desk.now()).await;
+    let next = authorize::begin(app, context, visitor.known(), parameters, desk.now()).await;
     let response = match next.map_err(|error| unaddressed(&error))? {
         Next::Respond(answer) => return desk.deliver(after, &answer),
         Next::Page { screen, state } => {
@@ -71,6 +69,13 @@ fn unaddressed(error: &Unaddressed) -> PageError {
         Unaddressed::NoClient(cause) => (RequestProblem::InvalidRequest, cause.to_string()),
         Unaddressed::UnknownClient => {
             (RequestProblem::UnknownApplication, "Unknown client.".to_owned())
+        }
+        Unaddressed::UnknownRequest => (
+            RequestProblem::InvalidRequest,
+            "The request_uri is unknown, was used, or has expired.".to_owned(),
+        ),
+        Unaddressed::RequestObject(_) => {
+            (RequestProblem::InvalidRequest, "The request object is not accepted.".to_owned())
         }
         Unaddressed::RedirectUri(_) => {
             (RequestProblem::CallbackMismatch, "Callback URL mismatch.".to_owned())

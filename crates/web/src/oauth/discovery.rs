@@ -11,9 +11,10 @@ use model::tenant::BaseUrl;
 use protocol::jose::jwk::JwkSet;
 use protocol::oauth::client_jwt;
 use protocol::oauth::token::GrantType;
-use protocol::oidc::discovery::ProviderMetadata;
+use protocol::oidc::discovery::{EndpointAliases, ProviderMetadata};
 use url::{ParseError, Url};
 
+use crate::Edge;
 use crate::asked::Asked;
 use crate::error::{Json, OAuthError};
 
@@ -22,9 +23,10 @@ const CACHEABLE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max
 
 /// `GET /.well-known/openid-configuration` and `GET /.well-known/oauth-authorization-server`
 pub(crate) async fn metadata(
+    State(edge): State<Arc<Edge>>,
     asked: Asked,
 ) -> Result<([(HeaderName, &'static str); 1], Json<ProviderMetadata>), OAuthError> {
-    let metadata = describe(&asked.context.base);
+    let metadata = describe(&edge, &asked.context.base);
     let metadata = metadata.map_err(|error| OAuthError::internal(&error))?;
     Ok((CACHEABLE, Json(metadata)))
 }
@@ -39,8 +41,11 @@ pub(crate) async fn keys(
     Ok((CACHEABLE, Json(keys.published().clone())))
 }
 
-fn describe(base: &BaseUrl) -> Result<ProviderMetadata, ParseError> {
+fn describe(edge: &Edge, base: &BaseUrl) -> Result<ProviderMetadata, ParseError> {
     let url = |path: &str| Url::parse(&base.join(path));
+    let takes_certificates = edge.certificates.has_aliases || edge.proxies.tell_certificates();
+    let client_algorithms: Vec<String> =
+        client_jwt::ALGORITHMS.iter().map(ToString::to_string).collect();
     let list = |items: &[&str]| items.iter().map(|&item| item.to_owned()).collect();
     Ok(ProviderMetadata {
         issuer: base.issuer().to_owned(),
@@ -49,6 +54,7 @@ fn describe(base: &BaseUrl) -> Result<ProviderMetadata, ParseError> {
         jwks_uri: url(".well-known/jwks.json")?,
         userinfo_endpoint: Some(url("userinfo")?),
         revocation_endpoint: Some(url("oauth/revoke")?),
+        pushed_authorization_request_endpoint: Some(url("oauth/par")?),
         end_session_endpoint: Some(url("oidc/logout")?),
         scopes_supported: list(&["openid", "profile", "email", "offline_access"]),
         response_types_supported: list(&["code"]),
@@ -56,16 +62,20 @@ fn describe(base: &BaseUrl) -> Result<ProviderMetadata, ParseError> {
         grant_types_supported: GrantType::ALL.iter().map(ToString::to_string).collect(),
         subject_types_supported: list(&["public"]),
         id_token_signing_alg_values_supported: list(&["RS256"]),
-        token_endpoint_auth_methods_supported: list(&[
-            "client_secret_basic",
-            "client_secret_post",
-            "private_key_jwt",
-            "none",
-        ]),
-        token_endpoint_auth_signing_alg_values_supported: client_jwt::ALGORITHMS
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        token_endpoint_auth_methods_supported: list(if takes_certificates {
+            &[
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+                "tls_client_auth",
+                "self_signed_tls_client_auth",
+                "none",
+            ]
+        } else {
+            &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+        }),
+        token_endpoint_auth_signing_alg_values_supported: client_algorithms.clone(),
+        request_object_signing_alg_values_supported: client_algorithms,
         claims_supported: list(&[
             "aud",
             "auth_time",
@@ -85,8 +95,22 @@ fn describe(base: &BaseUrl) -> Result<ProviderMetadata, ParseError> {
         ]),
         code_challenge_methods_supported: list(&["S256"]),
         dpop_signing_alg_values_supported: list(&["ES256"]),
-        request_parameter_supported: false,
+        tls_client_certificate_bound_access_tokens: takes_certificates,
+        mtls_endpoint_aliases: aliases(edge, base)?,
+        request_parameter_supported: true,
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true,
     })
+}
+
+/// RFC 8705 §5: where clients are asked for their certificate. The issuer stays the same.
+fn aliases(edge: &Edge, base: &BaseUrl) -> Result<Option<EndpointAliases>, ParseError> {
+    let Some(origin) = edge.certificates.alias_of(base) else { return Ok(None) };
+    let url = |path: &str| Url::parse(&format!("{origin}/{path}"));
+    Ok(Some(EndpointAliases {
+        token_endpoint: url("oauth/token")?,
+        revocation_endpoint: url("oauth/revoke")?,
+        pushed_authorization_request_endpoint: url("oauth/par")?,
+        userinfo_endpoint: url("userinfo")?,
+    }))
 }

@@ -40,7 +40,7 @@ pub(crate) async fn exchange(
     let request = TokenRequest::parse(body)?;
     let failure = failure_of(&request);
     let client = authenticated(&app, &asked, &presented, failure).await?;
-    let proof = accepted_proof(&app, &asked, &headers, &client, failure).await?;
+    let proof = accepted_proof(&app, &asked, &headers, "oauth/token", &client, failure).await?;
     let proof = proof.as_ref();
     match request {
         TokenRequest::AuthorizationCode(grant) => {
@@ -112,16 +112,17 @@ pub(super) async fn authenticated(
 
 /// The proof of the request, if there is one. Public clients must answer our nonce: they run where
 /// proofs could be made in advance (RFC 9449 §8).
-async fn accepted_proof(
+pub(super) async fn accepted_proof(
     app: &App,
     asked: &Asked,
     headers: &HeaderMap,
+    path: &str,
     client: &AuthenticatedClient,
     failure: LogEventKind,
 ) -> Result<Option<DpopBound>, OAuthError> {
     let policy =
         if client.client().is_public() { NoncePolicy::Required } else { NoncePolicy::Optional };
-    let target = Target { method: "POST", path: "oauth/token" };
+    let target = Target { method: "POST", path };
     let spent = match dpop::proof(app, asked, headers, target, None, policy).await {
         Ok(None) => return Ok(None),
         Ok(Some(proof)) => proof.spend(app, &asked.context).await.map_err(HeaderError::Proof),

@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::jose::jws::{Es256SigningKey, SigningKey};
@@ -96,7 +96,8 @@ fn a31_assertions_refused_by_cause() {
     check("jti", Value::Null, Some(JwtError::BadJti));
     check("jti", json!(""), Some(JwtError::BadJti));
     check("jti", json!("x".repeat(JTI_BYTES_MAX + 1)), Some(JwtError::BadJti));
-    for claim in ["iss", "sub", "aud"] {
+    check("sub", Value::Null, Some(JwtError::OtherSubject));
+    for claim in ["iss", "aud"] {
         check(claim, Value::Null, None);
     }
 }
@@ -165,6 +166,56 @@ fn a83_requests_refused_by_cause() {
     let token = sign(VAULT_REQUEST_TYP, &old);
     let later = NOW.saturating_add(Duration::from_secs(61));
     assert_eq!(verify_vault_request(&token, expected(later)), Err(JwtError::TooOld));
+}
+
+fn object_with(typ: &str, claim: &str, value: Value) -> Result<Parameters, JwtError> {
+    let mut claims = json!({
+        "iss": "worker", "aud": ISSUER, "exp": NOW.as_seconds() + 60, "client_id": "worker",
+        "response_type": "code", "max_age": 60, "ext": {"a": 1},
+    });
+    match value {
+        Value::Null => drop(claims.as_object_mut().unwrap().remove(claim)),
+        value => claims[claim] = value,
+    }
+    verify_request_object(&sign(typ, &claims), expected(NOW))
+}
+
+#[test]
+fn a_request_object_is_its_parameters() {
+    for typ in ["JWT", REQUEST_OBJECT_TYP] {
+        let parameters = object_with(typ, "state", json!("x y")).unwrap();
+        assert_eq!(parameters.value("response_type"), Some("code"));
+        assert_eq!(parameters.value("max_age"), Some("60"));
+        assert_eq!(parameters.value("state"), Some("x y"));
+        for claim in ["iss", "aud", "exp", "ext"] {
+            assert_eq!(parameters.value(claim), None, "{claim}");
+        }
+    }
+}
+
+#[test]
+fn a14_request_objects_refused_by_cause() {
+    let check = |claim: &str, value: Value, expected: JwtError| {
+        assert_eq!(object_with("JWT", claim, value.clone()), Err(expected), "{claim}={value}");
+    };
+    check("iss", json!("other"), JwtError::OtherIssuer);
+    check("aud", json!("https://other.example/"), JwtError::OtherAudience);
+    check("aud", json!([ISSUER, "https://other.example/"]), JwtError::OtherAudience);
+    check("exp", Value::Null, JwtError::NoExpiry);
+    check("exp", seconds_from_now(0), JwtError::Expired);
+    check("exp", seconds_from_now(3_661), JwtError::LivesTooLong);
+    check("nbf", seconds_from_now(61), JwtError::NotYetValid);
+    check("iat", seconds_from_now(61), JwtError::NotYetValid);
+    check("sub", json!("worker"), JwtError::HasSubject);
+    check("client_id", json!("other"), JwtError::OtherClient);
+    check("client_id", Value::Null, JwtError::OtherClient);
+    check("request", json!("a.b.c"), JwtError::Nested);
+    check("request_uri", json!("https://app.example/"), JwtError::Nested);
+    check("state", json!("a\0b"), JwtError::Parameters(ParametersError::Nul));
+    for typ in ["at+jwt", "token-vault-req+jwt", "OAUTH-AUTHZ-REQ+JWT"] {
+        let wrong_typ = Err(JwtError::Token(JwsError::WrongTyp));
+        assert_eq!(object_with(typ, "state", json!("x")), wrong_typ, "{typ}");
+    }
 }
 
 #[test]

@@ -259,7 +259,7 @@ async fn what_would_protect_somebody_and_is_not_served_is_refused() {
     let admin = Admin::of(&server).await;
     for setting in [
         json!({"client_authentication_methods": {"private_key_jwt": {"credentials": []}, "x": 1}}),
-        json!({"require_pushed_authorization_requests": true}),
+        json!({"par_request_expiry": 601}),
         json!({"signed_request_object": {"required": true}}),
         json!({"compliance_level": "fapi2_sp_pkj_mtls"}),
         json!({"organization_usage": "require"}),

@@ -52,7 +52,14 @@ async fn the_metadata() {
       ],
       "issuer": "https://issuer/",
       "jwks_uri": "https://issuer/.well-known/jwks.json",
-      "request_parameter_supported": false,
+      "pushed_authorization_request_endpoint": "https://issuer/oauth/par",
+      "request_object_signing_alg_values_supported": [
+        "RS256",
+        "RS384",
+        "PS256",
+        "ES256"
+      ],
+      "request_parameter_supported": true,
       "request_uri_parameter_supported": false,
       "response_modes_supported": [
         "query",

@@ -62,6 +62,9 @@ fn read(body: Map<String, Value>) -> Result<ClientInput, ManagementError> {
         refresh_token: refresh_token(&mut members)?,
         resource_server_identifier: members.change("resource_server_identifier")?,
         require_proof_of_possession: members.change("require_proof_of_possession")?,
+        require_pushed_authorization_requests: members
+            .change("require_pushed_authorization_requests")?,
+        par_request_expiry: members.change("par_request_expiry")?,
         token_vault_policy: members.change("token_vault_policy")?,
         credentials: credential_uses(&mut members)?,
         client_metadata: client_metadata(&mut members)?,

@@ -1,5 +1,7 @@
 //! The documented members of a client.
 
+use serde_json::Value;
+
 use crate::management::shape::{Member, Shape, TEXT, TEXTS};
 
 const NAMES: Shape = Shape::List { of: &Shape::Text { least: 1, most: 2048 }, most: 100 };
@@ -26,6 +28,32 @@ pub(super) const PUBLIC_KEY: &[Member] = &[
     Member::new("parse_expiry_from_cert", Shape::Boolean),
 ];
 
+/// A name in certificates as it is registered.
+pub(super) const SUBJECT_DN: &[Member] = &[
+    Member::required("credential_type", Shape::OneOf(&["cert_subject_dn"])),
+    Member::new("name", Shape::Text { least: 0, most: 128 }),
+    Member::new("subject_dn", Shape::Text { least: 1, most: 256 }),
+    Member::new("pem", CERTIFICATE_PEM),
+];
+
+/// A certificate as it is registered.
+pub(super) const CERTIFICATE: &[Member] = &[
+    Member::required("credential_type", Shape::OneOf(&["x509_cert"])),
+    Member::new("name", Shape::Text { least: 0, most: 128 }),
+    Member::required("pem", CERTIFICATE_PEM),
+];
+
+const CERTIFICATE_PEM: Shape = Shape::Text { least: 1, most: 4096 };
+
+/// The members of a credential to be registered, by its kind.
+pub(super) fn of_credential(body: &Value) -> &'static [Member] {
+    match body["credential_type"].as_str() {
+        Some("cert_subject_dn") => SUBJECT_DN,
+        Some("x509_cert") => CERTIFICATE,
+        Some(_) | None => PUBLIC_KEY,
+    }
+}
+
 fn is_kid_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
@@ -43,12 +71,19 @@ pub(super) const KEYS_ON_CREATE: &[Member] = &[
     ),
 ];
 
-const METHODS_ON_CREATE: &[Member] =
-    &[Member::new("private_key_jwt", Shape::Record(&[NEW_CREDENTIALS]))];
-const NEW_CREDENTIALS: Member = Member::required(
-    "credentials",
-    Shape::List { of: &Shape::Record(PUBLIC_KEY), most: CREDENTIALS_MAX },
-);
+const METHODS_ON_CREATE: &[Member] = &[
+    Member::new("private_key_jwt", Shape::Record(&[NEW_CREDENTIALS])),
+    Member::new("tls_client_auth", Shape::Record(&[list_of(&Shape::Record(SUBJECT_DN))])),
+    Member::new(
+        "self_signed_tls_client_auth",
+        Shape::Record(&[list_of(&Shape::Record(CERTIFICATE))]),
+    ),
+];
+const NEW_CREDENTIALS: Member = list_of(&Shape::Record(PUBLIC_KEY));
+
+const fn list_of(of: &'static Shape) -> Member {
+    Member::required("credentials", Shape::List { of, most: CREDENTIALS_MAX })
+}
 
 /// The same when a client is changed: with the ids of credentials that are registered.
 pub(super) const KEYS_ON_UPDATE: &[Member] = &[
@@ -63,8 +98,11 @@ pub(super) const KEYS_ON_UPDATE: &[Member] = &[
     ),
 ];
 
-const METHODS_ON_UPDATE: &[Member] =
-    &[Member::new("private_key_jwt", Shape::Record(&[REGISTERED_CREDENTIALS]))];
+const METHODS_ON_UPDATE: &[Member] = &[
+    Member::new("private_key_jwt", Shape::Record(&[REGISTERED_CREDENTIALS])),
+    Member::new("tls_client_auth", Shape::Record(&[REGISTERED_CREDENTIALS])),
+    Member::new("self_signed_tls_client_auth", Shape::Record(&[REGISTERED_CREDENTIALS])),
+];
 const REGISTERED_CREDENTIALS: Member = Member::required(
     "credentials",
     Shape::List {
@@ -114,6 +152,8 @@ pub(super) const SERVED: &[Member] = &[
     ),
     Member::nullable("refresh_token", Shape::Record(REFRESH_TOKEN)),
     Member::new("require_proof_of_possession", Shape::Boolean),
+    Member::new("require_pushed_authorization_requests", Shape::Boolean),
+    Member::nullable("par_request_expiry", Shape::Integer { least: 10, most: 600 }),
     Member::nullable("token_vault_policy", Shape::Object),
     Member::new("client_metadata", Shape::Object),
     Member::new("client_secret", Shape::Text { least: 1, most: 512 }),
@@ -167,7 +207,6 @@ pub(super) const KEPT: &[Member] = &[
     Member::new("is_token_endpoint_ip_header_trusted", Shape::Boolean),
     Member::nullable("skip_non_verifiable_callback_uri_confirmation_prompt", Shape::Boolean),
     Member::nullable("token_exchange", Shape::Object),
-    Member::nullable("par_request_expiry", SECONDS),
     Member::new("third_party_security_mode", TEXT),
     Member::new("redirection_policy", TEXT),
     Member::nullable("async_approval_notification_channels", NAMES),
@@ -176,7 +215,6 @@ pub(super) const KEPT: &[Member] = &[
 /// What would protect somebody, or let somebody in, and is not served: accepted only as what happens
 /// anyway.
 pub(super) const UNSERVED: &[Member] = &[
-    Member::new("require_pushed_authorization_requests", Shape::Off),
     Member::nullable("compliance_level", Shape::Only(&["none"])),
     Member::nullable("organization_usage", Shape::Only(&["deny", "allow"])),
     Member::nullable("default_organization", Shape::Off),

@@ -34,7 +34,7 @@ const SETTINGS: &[Member] = &[
     Member::nullable(
         "proof_of_possession",
         Shape::Record(&[
-            Member::required("mechanism", Shape::Only(&["dpop"])),
+            Member::required("mechanism", Shape::OneOf(&["mtls", "dpop"])),
             Member::required("required", Shape::Boolean),
             Member::new("required_for", Shape::OneOf(&["public_clients", "all_clients"])),
         ]),
@@ -138,7 +138,6 @@ mod tests {
             json!({"signing_secret": "0123456789abcdef"}),
             json!({"enforce_policies": true}),
             json!({"token_dialect": "access_token_authz"}),
-            json!({"proof_of_possession": {"mechanism": "mtls", "required": true}}),
             json!({"authorization_details": [{"type": "payment"}]}),
             json!({"consent_policy": "transactional-authorization-with-mfa"}),
         ] {

@@ -73,6 +73,8 @@ impl From<ClientAuthError> for OAuthError {
             | ClientAuthError::KeyMissing(_)
             | ClientAuthError::AssertionUnexpected
             | ClientAuthError::Assertion(_)
+            | ClientAuthError::CertificateMissing
+            | ClientAuthError::CertificateWrong
             | ClientAuthError::AssertionReplayed => {
                 Self::new(ErrorCode::InvalidClient, "Client authentication failed")
             }
@@ -107,6 +109,9 @@ impl From<AccessError> for OAuthError {
             }
             AccessError::ProofRequired => {
                 Self::new(ErrorCode::InvalidDpopProof, "A DPoP proof is required.")
+            }
+            AccessError::CertificateRequired => {
+                Self::new(ErrorCode::InvalidRequest, "A client certificate is required.")
             }
             AccessError::ProofUnsupported => Self::new(
                 ErrorCode::InvalidRequest,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::access_token::{self, NewAccessToken, Subject};
+use engine::binding::Binding;
 use engine::context::Context;
 use protocol::jose::jwk::Thumbprint;
 use protocol::oauth::scope::ScopeSet;
@@ -28,10 +29,12 @@ async fn forge(server: &TestServer, change: impl FnOnce(&mut Forgery)) -> String
         Forgery { subject: Subject::Client(client_id.clone()), is_for_the_api: true, jkt: None };
     change(&mut forgery);
     let Forgery { subject, is_for_the_api, jkt } = forgery;
+    let binding = jkt.map(Binding::Key);
     let context = Context {
         tenant: Arc::new(tenant.clone()),
         base: server.base().clone(),
         ip: None,
+        certificate: None,
         user_agent: None,
     };
     let mut read = app.store.read().await.unwrap();
@@ -43,7 +46,7 @@ async fn forge(server: &TestServer, change: impl FnOnce(&mut Forgery)) -> String
         client_id,
         resource_server: is_for_the_api.then_some(&api),
         scope: &ScopeSet::parse("read:clients").unwrap(),
-        jkt: jkt.as_ref(),
+        binding: binding.as_ref(),
         grant: None,
     };
     let keys = app.tenant_keys(&tenant.id, app.now()).await.unwrap();

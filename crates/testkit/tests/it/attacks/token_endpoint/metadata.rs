@@ -62,17 +62,17 @@ async fn a44_the_endpoints_that_are_listed_are_there() {
         let url = Url::parse(url.as_str().unwrap()).unwrap();
         assert_eq!(url.origin(), server.url("/").origin(), "{name}");
         let method = match name.as_str() {
-            "token_endpoint" | "revocation_endpoint" => Method::POST,
+            "token_endpoint" | "revocation_endpoint" | "pushed_authorization_request_endpoint" => {
+                Method::POST
+            }
             _ => Method::GET,
         };
         let answer = server.call(method, url.path()).send().await;
         assert!(![404, 405].contains(&answer.status), "{name} {answer:?}");
         count += 1;
     }
-    assert_eq!(count, 6);
-    for unlisted in
-        ["/oauth/device/code", "/oauth/par", "/oidc/register", "/bc-authorize", "/oauth/introspect"]
-    {
+    assert_eq!(count, 7);
+    for unlisted in ["/oauth/device/code", "/oidc/register", "/bc-authorize", "/oauth/introspect"] {
         server.post(unlisted).send().await.expect(404);
     }
 }

@@ -1,6 +1,7 @@
 //! The token endpoint, its clients and its tokens (rows A30 to A46).
 
 mod assertions;
+mod certificates;
 mod client_authentication;
 mod confusion;
 mod jose;

@@ -184,7 +184,7 @@ async fn a83_requests_are_refused_by_cause() {
             json!("x".repeat(257)),
             "the `audit_context` is not of 1 to 256 characters",
         ),
-        ("sub", Value::Null, "the claims are malformed (Data)"),
+        ("sub", Value::Null, "the `sub` is missing"),
     ] {
         let subject = worker.key.sign(TYP, &worker.claims(claim, value));
         let cause = format!("subject token: {cause}");

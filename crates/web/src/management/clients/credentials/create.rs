@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::management::answer::Created;
 use crate::management::caller::{Caller, Permission};
-use crate::management::clients::members::PUBLIC_KEY;
+use crate::management::clients::members::of_credential;
 use crate::management::clients::output::show_credential;
 use crate::management::error::ManagementError;
 use crate::management::json::JsonBody;
@@ -29,7 +29,8 @@ pub(in crate::management) async fn create(
     InPath(id): InPath<String>,
     JsonBody(body): JsonBody,
 ) -> Result<Created<Map<String, Value>>, ManagementError> {
-    let body = Value::Object(shape::check(body, &[PUBLIC_KEY])?);
+    let members = of_credential(&body);
+    let body = Value::Object(shape::check(body, &[members])?);
     let new: NewCredential = serde_json::from_value(body)
         .map_err(|error| ManagementError::invalid_body("", &error.to_string()))?;
     let (context, by) = (caller.context(), caller.administrator());
