@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 
 import { beginLogin } from "./application.mjs";
+import { fetchTrusting } from "./trust.mjs";
 
-const VAULT_EXCHANGE = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
+export const VAULT_EXCHANGE = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 const REFRESH_TOKEN = "urn:ietf:params:oauth:token-type:refresh_token";
 const FEDERATED_TOKEN = "http://auth0.com/oauth/token-type/federated-connection-access-token";
 
@@ -12,14 +13,17 @@ const MY_ACCOUNT_SCOPES = ["create", "read", "delete"].map((verb) => `${verb}:me
 
 /** One request to Strongroom; the body is null where there is none. */
 export async function call(dev, method, path, { token, json, form } = {}) {
-  const response = await fetch(new URL(path, dev.issuer), {
+  const url = new URL(path, dev.issuer).href;
+  const request = {
     method,
     headers: {
       ...(token && { authorization: `Bearer ${token}` }),
       ...(json && { "content-type": "application/json" }),
     },
     body: json ? JSON.stringify(json) : form && new URLSearchParams(form),
-  });
+  };
+  if (dev.ca) return fetchTrusting(dev.ca, url, request);
+  const response = await fetch(url, request);
   const text = await response.text();
   return { status: response.status, body: text === "" ? null : JSON.parse(text) };
 }
@@ -82,15 +86,20 @@ export class ServerApplication {
 
   /** The My Account API's answer about connected accounts. */
   async myAccount(method, path, json) {
+    const token = await this.accessToken(`${this.dev.issuer}me/`, MY_ACCOUNT_SCOPES);
+    return succeed(this.dev, method, `me/v1/connected-accounts/${path}`, { token, json });
+  }
+
+  /** The person's access token for an API. */
+  async accessToken(audience, scope) {
     const form = {
       ...this.client,
       grant_type: "refresh_token",
       refresh_token: this.refreshToken,
-      audience: `${this.dev.issuer}me/`,
-      scope: MY_ACCOUNT_SCOPES,
+      audience,
+      scope,
     };
-    const { access_token: token } = await succeed(this.dev, "POST", "oauth/token", { form });
-    return succeed(this.dev, method, `me/v1/connected-accounts/${path}`, { token, json });
+    return (await succeed(this.dev, "POST", "oauth/token", { form })).access_token;
   }
 
   /** Asks the vault for the provider's access token. */

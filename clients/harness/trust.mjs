@@ -33,21 +33,25 @@ const FETCH = `
   // As if the host stood in the hosts file.
   const { lookup } = dns;
   dns.lookup = (_, options, callback) => lookup("127.0.0.1", options, callback);
-  const [url, method, body] = process.argv.slice(1);
-  const form = body ? new URLSearchParams(body) : undefined;
+  const [url, request] = process.argv.slice(1);
   try {
-    const response = await fetch(url, { method, body: form });
-    console.log(JSON.stringify({ status: response.status, body: await response.json() }));
+    const response = await fetch(url, JSON.parse(request));
+    const text = await response.text();
+    console.log(JSON.stringify({ status: response.status, body: text === "" ? null : JSON.parse(text) }));
   } catch (error) {
     console.log(JSON.stringify({ refused: error.cause?.code ?? String(error) }));
   }
 `;
 
 /** What a Node program gets that trusts the system's authorities and, if given, `ca`. */
-export async function fetchTrusting(ca, url, { method = "GET", body = "" } = {}) {
+export async function fetchTrusting(ca, url, init) {
   const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
   if (ca) env.NODE_EXTRA_CA_CERTS = ca;
-  const script = ["--input-type=module", "--eval", FETCH, url, method, String(body)];
+  const request = new Request(url, init);
+  const { method } = request;
+  const headers = Object.fromEntries(request.headers);
+  const body = (await request.text()) || undefined;
+  const script = ["--input-type=module", "--eval", FETCH, url, JSON.stringify({ method, headers, body })];
   const { stdout } = await promisify(execFile)(process.execPath, script, { env });
   return JSON.parse(stdout);
 }

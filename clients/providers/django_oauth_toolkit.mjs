@@ -2,21 +2,17 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const clients = fileURLToPath(new URL("..", import.meta.url));
-const python = join(clients, ".venv/bin/python");
+import { missing, python } from "../harness/python.mjs";
+
 const program = fileURLToPath(new URL("django_oauth_toolkit.py", import.meta.url));
 
-/** What to do before it can start, or nothing. */
-export const missing = existsSync(python)
-  ? undefined
-  : "run in clients/: python3 -m venv .venv && .venv/bin/pip install --no-deps --requirement providers/requirements.txt";
+export { missing };
 
 /** Starts it for the client that is called back at `redirectUri`. */
 export async function start(redirectUri) {

@@ -60,7 +60,7 @@ const BROWSER_PROGRAMS: [(&str, &str); 4] =
 
 /// The Python packages of the tests, below the folder `clients`.
 const VIRTUAL_ENVIRONMENT: &str = ".venv";
-const REQUIREMENTS: &str = "providers/requirements.txt";
+const REQUIREMENTS: &str = "requirements.txt";
 
 /// Runs the steps and ends with a line that counts them.
 pub(crate) fn run(root: &Path, options: Options) -> ExitCode {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use protocol::jose::jws::SigningError;
 use serde::Deserialize;
 
 use crate::transport::Answer;
@@ -39,6 +40,9 @@ pub enum ExchangeError {
     /// Refused for a reason that this version does not tell apart.
     #[error("refused: {0}")]
     Refused(Refusal),
+    /// What the client has to sign could not be signed.
+    #[error("the request could not be signed")]
+    Unsigned(#[source] SigningError),
     /// No answer arrived.
     #[error("no answer from the token endpoint")]
     Unreachable(#[source] reqwest::Error),
@@ -118,6 +122,12 @@ pub enum SetupError {
     /// The issuer is not a URL that endpoints can be derived from.
     #[error("the issuer is not a base URL")]
     NotABase(#[source] url::ParseError),
+    /// The client's key is not PKCS#8 in PEM.
+    #[error("the key is not a private key in PEM (PKCS#8)")]
+    NotPem(#[source] rustls_pki_types::pem::Error),
+    /// The client's key is not one that we sign with.
+    #[error("the key is not an RSA key of 2048 bits or more")]
+    Key(#[source] SigningError),
     /// The HTTP client could not be built.
     #[error("the HTTP client could not be set up")]
     Http(#[source] reqwest::Error),

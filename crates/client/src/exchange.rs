@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
+use protocol::oauth::exchange::{RequestedTokenType, SubjectTokenType};
 use protocol::oauth::scope::ScopeSet;
-use protocol::secret::{AccessToken, ClientSecret, ProviderAccessToken, RefreshToken};
+use protocol::oauth::token::GrantType;
+use protocol::secret::{AccessToken, ClientJwt, ProviderAccessToken, RefreshToken};
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::error::{ExchangeError, Refusal};
 use crate::transport::Answer;
-
-const GRANT_TYPE: &str =
-    "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
-const REQUESTED_TOKEN_TYPE: &str =
-    "http://auth0.com/oauth/token-type/federated-connection-access-token";
 
 /// An access token of a provider, for one account that a person connected.
 ///
@@ -34,14 +31,25 @@ pub struct ProviderToken {
 pub(crate) enum Subject<'a> {
     AccessToken(&'a AccessToken),
     RefreshToken(&'a RefreshToken),
+    /// What a privileged worker signed.
+    VaultRequest(&'a ClientJwt),
 }
 
 impl<'a> Subject<'a> {
-    /// RFC 8693 §3: the type's identifier.
-    fn token_type(self) -> &'static str {
+    fn token_type(self) -> SubjectTokenType {
         match self {
-            Self::AccessToken(_) => "urn:ietf:params:oauth:token-type:access_token",
-            Self::RefreshToken(_) => "urn:ietf:params:oauth:token-type:refresh_token",
+            Self::AccessToken(_) => SubjectTokenType::AccessToken,
+            Self::RefreshToken(_) => SubjectTokenType::RefreshToken,
+            Self::VaultRequest(_) => SubjectTokenType::Jwt,
+        }
+    }
+
+    fn requested_token_type(self) -> RequestedTokenType {
+        match self {
+            Self::AccessToken(_) | Self::RefreshToken(_) => {
+                RequestedTokenType::FederatedConnectionAccessToken
+            }
+            Self::VaultRequest(_) => RequestedTokenType::TokenVaultAccessToken,
         }
     }
 
@@ -49,25 +57,26 @@ impl<'a> Subject<'a> {
         match self {
             Self::AccessToken(token) => token.expose(),
             Self::RefreshToken(token) => token.expose(),
+            Self::VaultRequest(token) => token.expose(),
         }
     }
 }
 
-/// The request's body; the client authenticates by `client_secret_post`.
+/// The request's body; `proof` are the parameters by which the client authenticates.
 pub(crate) fn form(
     client_id: &str,
-    client_secret: &ClientSecret,
+    proof: &[(&'static str, String)],
     subject: Subject<'_>,
     connection: &str,
     login_hint: Option<&str>,
 ) -> String {
     form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", GRANT_TYPE)
+        .append_pair("grant_type", GrantType::VaultExchange.as_str())
         .append_pair("client_id", client_id)
-        .append_pair("client_secret", client_secret.expose())
+        .extend_pairs(proof)
         .append_pair("subject_token", subject.expose())
-        .append_pair("subject_token_type", subject.token_type())
-        .append_pair("requested_token_type", REQUESTED_TOKEN_TYPE)
+        .append_pair("subject_token_type", subject.token_type().as_str())
+        .append_pair("requested_token_type", subject.requested_token_type().as_str())
         .append_pair("connection", connection)
         .extend_pairs(login_hint.map(|hint| ("login_hint", hint)))
         .finish()
@@ -102,20 +111,29 @@ pub(crate) fn read(answer: &Answer) -> Result<ProviderToken, ExchangeError> {
 mod tests {
     use super::*;
 
+    fn secret(text: &str) -> [(&'static str, String); 1] {
+        [("client_secret", text.to_owned())]
+    }
+
     #[test]
     fn the_form_carries_what_the_grant_needs() {
         let subject = AccessToken::new("header.payload.signature");
-        let secret = ClientSecret::new("s&=cret");
-        let body =
-            form("api", &secret, Subject::AccessToken(&subject), "calendar", Some("ada@x.test"));
+        let subject = Subject::AccessToken(&subject);
+        let body = form("api", &secret("s&=cret"), subject, "calendar", Some("ada@x.test"));
         let pairs: Vec<_> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
         let expected = [
-            ("grant_type", GRANT_TYPE),
+            (
+                "grant_type",
+                "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token",
+            ),
             ("client_id", "api"),
             ("client_secret", "s&=cret"),
             ("subject_token", "header.payload.signature"),
             ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
-            ("requested_token_type", REQUESTED_TOKEN_TYPE),
+            (
+                "requested_token_type",
+                "http://auth0.com/oauth/token-type/federated-connection-access-token",
+            ),
             ("connection", "calendar"),
             ("login_hint", "ada@x.test"),
         ];
@@ -126,8 +144,7 @@ mod tests {
     #[test]
     fn without_a_hint_none_is_sent() {
         let subject = RefreshToken::new("v1.x");
-        let body =
-            form("web", &ClientSecret::new("s"), Subject::RefreshToken(&subject), "calendar", None);
+        let body = form("web", &secret("s"), Subject::RefreshToken(&subject), "calendar", None);
         assert!(!body.contains("login_hint"));
         assert!(body.contains("token-type%3Arefresh_token"));
     }

@@ -24,36 +24,44 @@
 //!
 //! Verify the caller's token *before* you exchange it: that it is meant for your
 //! API, and allows what the caller asks for.
+//!
+//! A privileged worker has no person's token: it signs a request for each exchange
+//! ([`Strongroom::exchange_as_worker`]).
 
+mod authentication;
 mod error;
 mod exchange;
 mod transport;
 
+pub use authentication::{Authentication, ClientKey, WorkerRequest};
 pub use error::{ExchangeError, Refusal, SetupError};
 pub use exchange::ProviderToken;
 
-use protocol::secret::{AccessToken, ClientSecret, RefreshToken};
+use protocol::secret::{AccessToken, RefreshToken};
 use url::Url;
 
+use authentication::Parties;
 use exchange::Subject;
 
 /// A confidential client of one Strongroom tenant. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Strongroom {
     http: reqwest::Client,
+    issuer: Url,
     token_endpoint: Url,
     client_id: String,
-    client_secret: ClientSecret,
+    authentication: Authentication,
 }
 
 impl Strongroom {
-    /// A client of the tenant whose issuer is `issuer`, with connections of its own.
+    /// A client of the tenant whose issuer is `issuer`, with connections of its own. It
+    /// authenticates by a [`ClientSecret`](protocol::secret::ClientSecret) or a [`ClientKey`].
     pub fn new(
         issuer: Url,
         client_id: impl Into<String>,
-        client_secret: ClientSecret,
+        authentication: impl Into<Authentication>,
     ) -> Result<Self, SetupError> {
-        Self::with_http_client(transport::http_client()?, issuer, client_id, client_secret)
+        Self::with_http_client(transport::http_client()?, issuer, client_id, authentication)
     }
 
     /// The same over a given HTTP client, for a private CA, a proxy or other
@@ -62,10 +70,12 @@ impl Strongroom {
         http: reqwest::Client,
         issuer: Url,
         client_id: impl Into<String>,
-        client_secret: ClientSecret,
+        authentication: impl Into<Authentication>,
     ) -> Result<Self, SetupError> {
-        let token_endpoint = transport::endpoint(issuer, "oauth/token")?;
-        Ok(Self { http, token_endpoint, client_id: client_id.into(), client_secret })
+        let issuer = transport::base(issuer)?;
+        let token_endpoint = issuer.join("oauth/token").map_err(SetupError::NotABase)?;
+        let (client_id, authentication) = (client_id.into(), authentication.into());
+        Ok(Self { http, issuer, token_endpoint, client_id, authentication })
     }
 
     /// Exchanges a person's access token, which they presented to your API, for
@@ -94,15 +104,32 @@ impl Strongroom {
         self.exchange(Subject::RefreshToken(subject), connection, login_hint).await
     }
 
+    /// Has, as a privileged worker, an access token of somebody who is not there. `key` signs the
+    /// request: it is one of the client's `token_vault_privileged_access`.
+    pub async fn exchange_as_worker(
+        &self,
+        key: &ClientKey,
+        request: &WorkerRequest<'_>,
+        connection: &str,
+        login_hint: Option<&str>,
+    ) -> Result<ProviderToken, ExchangeError> {
+        let signed = self.parties().vault_request(key, request).map_err(ExchangeError::Unsigned)?;
+        self.exchange(Subject::VaultRequest(&signed), connection, login_hint).await
+    }
+
     async fn exchange(
         &self,
         subject: Subject<'_>,
         connection: &str,
         login_hint: Option<&str>,
     ) -> Result<ProviderToken, ExchangeError> {
-        let form =
-            exchange::form(&self.client_id, &self.client_secret, subject, connection, login_hint);
+        let proof = self.parties().proof(&self.authentication).map_err(ExchangeError::Unsigned)?;
+        let form = exchange::form(&self.client_id, &proof, subject, connection, login_hint);
         let answer = transport::post_form(&self.http, &self.token_endpoint, form).await?;
         exchange::read(&answer)
+    }
+
+    fn parties(&self) -> Parties<'_> {
+        Parties { client_id: &self.client_id, issuer: self.issuer.as_str() }
     }
 }

@@ -36,8 +36,9 @@ pub(crate) fn http_client() -> Result<reqwest::Client, SetupError> {
         .map_err(SetupError::Http)
 }
 
-/// The URL of `path` at the issuer, whether or not the issuer ends in a slash.
-pub(crate) fn endpoint(mut issuer: Url, path: &str) -> Result<Url, SetupError> {
+/// The issuer as it names itself, which is what its endpoints' URLs begin with: with a slash at the
+/// end.
+pub(crate) fn base(mut issuer: Url) -> Result<Url, SetupError> {
     // RFC 6749 §2.3.1: the authorization server MUST require the use of TLS
     // when the client authenticates by password.
     let loopback = match issuer.host() {
@@ -53,7 +54,7 @@ pub(crate) fn endpoint(mut issuer: Url, path: &str) -> Result<Url, SetupError> {
         let with_slash = format!("{}/", issuer.path());
         issuer.set_path(&with_slash);
     }
-    issuer.join(path).map_err(SetupError::NotABase)
+    Ok(issuer)
 }
 
 pub(crate) async fn post_form(
@@ -92,22 +93,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_follow_the_issuer() {
+    fn an_issuer_ends_in_a_slash() {
         let check = |issuer: &str, expected: &str| {
-            let url = endpoint(issuer.parse().unwrap(), "oauth/token").unwrap();
-            assert_eq!(url.as_str(), expected);
+            assert_eq!(base(issuer.parse().unwrap()).unwrap().as_str(), expected);
         };
-        check("https://acme.example/", "https://acme.example/oauth/token");
-        check("https://acme.example", "https://acme.example/oauth/token");
-        check("https://acme.example/tenant", "https://acme.example/tenant/oauth/token");
-        check("http://localhost:4000/", "http://localhost:4000/oauth/token");
-        check("http://[::1]:4000/", "http://[::1]:4000/oauth/token");
+        check("https://acme.example/", "https://acme.example/");
+        check("https://acme.example", "https://acme.example/");
+        check("https://acme.example/tenant", "https://acme.example/tenant/");
+        check("http://localhost:4000/", "http://localhost:4000/");
+        check("http://[::1]:4000/", "http://[::1]:4000/");
     }
 
     #[test]
     fn secrets_do_not_travel_in_clear() {
         let refused = |issuer: &str| {
-            let result = endpoint(issuer.parse().unwrap(), "oauth/token");
+            let result = base(issuer.parse().unwrap());
             assert!(matches!(result, Err(SetupError::InsecureIssuer)), "{issuer}");
         };
         refused("http://acme.example/");

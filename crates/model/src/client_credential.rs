@@ -92,14 +92,14 @@ pub struct Credentials<C = CredentialRef> {
 }
 
 /// Whether a client's authorization requests are signed (RFC 9101).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedRequestObject<C = CredentialRef> {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedRequestObject {
     /// Whether an unsigned one is refused.
     #[serde(default)]
     pub required: bool,
     /// The keys that they may be signed with.
-    #[serde(default = "Vec::new")]
-    pub credentials: Vec<C>,
+    #[serde(default)]
+    pub credentials: Vec<CredentialRef>,
 }
 
 /// What a privileged client may have of whom, without the person's token.
@@ -153,17 +153,6 @@ impl<C> Credentials<C> {
     fn try_map<D, E>(self, f: impl FnMut(C) -> Result<D, E>) -> Result<Credentials<D>, E> {
         let credentials = self.credentials.into_iter().map(f).collect::<Result<_, E>>()?;
         Ok(Credentials { credentials })
-    }
-}
-
-impl<C> SignedRequestObject<C> {
-    /// The same with each credential named in another way.
-    pub fn try_map<D, E>(
-        self,
-        f: impl FnMut(C) -> Result<D, E>,
-    ) -> Result<SignedRequestObject<D>, E> {
-        let credentials = self.credentials.into_iter().map(f).collect::<Result<_, E>>()?;
-        Ok(SignedRequestObject { required: self.required, credentials })
     }
 }
 

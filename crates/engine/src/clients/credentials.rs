@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use model::client::Client;
 use model::client_credential::{
     ClientAuthenticationMethods, ClientCredential, CredentialMaterial, CredentialRef,
-    PrivilegedAccess, SignedRequestObject,
+    PrivilegedAccess,
 };
 use model::ids::{ClientCredentialId, ClientId};
 use model::log_event::LogEventKind;
@@ -92,15 +92,32 @@ pub enum GivenCredential {
     New(NewCredential),
 }
 
+/// What is to become of a client's signed authorization requests. What is not named stays.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct SignedRequestChange<C> {
+    /// Whether an unsigned one is refused.
+    pub required: Option<bool>,
+    /// The keys that they may be signed with.
+    pub credentials: Option<Vec<C>>,
+}
+
 /// What is to become of the uses of a client's credentials.
 #[derive(Clone, Debug)]
 pub struct CredentialUses<C = GivenCredential> {
     /// How it authenticates.
     pub client_authentication_methods: Change<ClientAuthenticationMethods<C>>,
     /// Its signed authorization requests.
-    pub signed_request_object: Change<SignedRequestObject<C>>,
+    pub signed_request_object: Change<SignedRequestChange<C>>,
     /// What it may have of the vault.
     pub token_vault_privileged_access: Change<PrivilegedAccess<C>>,
+}
+
+impl<C> SignedRequestChange<C> {
+    fn try_map<D, E>(self, f: impl FnMut(C) -> Result<D, E>) -> Result<SignedRequestChange<D>, E> {
+        let Self { required, credentials } = self;
+        let credentials = credentials.map(|all| all.into_iter().map(f).collect()).transpose()?;
+        Ok(SignedRequestChange { required, credentials })
+    }
 }
 
 // By hand: a derive would demand a default credential.
@@ -182,7 +199,17 @@ impl CredentialUses<CredentialRef> {
             token_vault_privileged_access,
         } = self;
         client_authentication_methods.apply_optional(&mut client.client_authentication_methods);
-        signed_request_object.apply_optional(&mut client.signed_request_object);
+        match signed_request_object {
+            Change::Keep => {}
+            Change::Clear => client.signed_request_object = None,
+            Change::Set(SignedRequestChange { required, credentials }) => {
+                let signed = client.signed_request_object.get_or_insert_default();
+                signed.required = required.unwrap_or(signed.required);
+                if let Some(credentials) = credentials {
+                    signed.credentials = credentials;
+                }
+            }
+        }
         token_vault_privileged_access.apply_optional(&mut client.token_vault_privileged_access);
     }
 }

@@ -65,6 +65,7 @@ impl IntoResponse for ApiError {
                 ExchangeError::ClientRejected(_)
                 | ExchangeError::Denied(_)
                 | ExchangeError::Refused(_)
+                | ExchangeError::Unsigned(_)
                 | ExchangeError::AnswerTooLong { .. }
                 | ExchangeError::UnexpectedAnswer { .. },
             ) => (StatusCode::BAD_GATEWAY, "exchange_failed"),

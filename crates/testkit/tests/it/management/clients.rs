@@ -44,6 +44,8 @@ async fn a_client_is_made_read_changed_and_removed() {
 
         let path = format!("clients/{id}");
         assert_eq!(admin.get(&path).await.expect(200).json(), made);
+        let named = admin.get(&format!("{path}?fields=name&include_fields=true")).await;
+        assert_eq!(named.expect(200).json(), json!({"name": "One", "signing_keys": []}));
         let change = json!({"name": "Two", "callbacks": ["https://two.example/callback"]});
         let changed = admin.patch(&path, &change).await.expect(200).json();
         assert_eq!(changed["name"], "Two");

@@ -50,6 +50,12 @@ async fn a_credential_is_registered_used_prolonged_and_removed() {
         assert_eq!(changed.get("token_endpoint_auth_method"), None);
         assert_eq!(refusal(&admin.delete(&one).await), refused(409, "conflict"));
 
+        // What is not named stays.
+        let signed = json!({"signed_request_object": {"required": true}});
+        let changed = admin.patch(&path, &signed).await.expect(200).json();
+        let expected = json!({"required": true, "credentials": [{"id": id}]});
+        assert_eq!(changed["signed_request_object"], expected);
+
         let soon = json!({"expires_at": "2050-05-13T09:33:13Z"});
         let prolonged = admin.patch(&one, &soon).await.expect(200).json();
         assert_eq!(prolonged["expires_at"], "2050-05-13T09:33:13.000Z");
@@ -68,7 +74,7 @@ async fn a_credential_is_registered_used_prolonged_and_removed() {
         admin.delete(&one).await.expect(204);
         assert_eq!(refusal(&admin.get(&one).await), refused(404, "inexistent_credential"));
         assert_eq!(admin.get(&list).await.expect(200).json(), json!([]));
-        assert_eq!(server.count_events(LogEventKind::ManagementWrite).await, 7);
+        assert_eq!(server.count_events(LogEventKind::ManagementWrite).await, 8);
     }
 }
 

@@ -90,7 +90,10 @@ pub(super) const KEYS_ON_UPDATE: &[Member] = &[
     Member::nullable("client_authentication_methods", Shape::Record(METHODS_ON_UPDATE)),
     Member::nullable(
         "signed_request_object",
-        Shape::Record(&[Member::new("required", Shape::Boolean), REGISTERED_CREDENTIALS]),
+        Shape::Record(&[
+            Member::new("required", Shape::Boolean),
+            Member::new("credentials", REGISTERED),
+        ]),
     ),
     Member::nullable(
         "token_vault_privileged_access",
@@ -103,13 +106,11 @@ const METHODS_ON_UPDATE: &[Member] = &[
     Member::new("tls_client_auth", Shape::Record(&[REGISTERED_CREDENTIALS])),
     Member::new("self_signed_tls_client_auth", Shape::Record(&[REGISTERED_CREDENTIALS])),
 ];
-const REGISTERED_CREDENTIALS: Member = Member::required(
-    "credentials",
-    Shape::List {
-        of: &Shape::Record(&[Member::required("id", Shape::Text { least: 1, most: 100 })]),
-        most: CREDENTIALS_MAX,
-    },
-);
+const REGISTERED_CREDENTIALS: Member = Member::required("credentials", REGISTERED);
+const REGISTERED: Shape = Shape::List {
+    of: &Shape::Record(&[Member::required("id", Shape::Text { least: 1, most: 100 })]),
+    most: CREDENTIALS_MAX,
+};
 
 const CREDENTIALS_MAX: usize = 20;
 const IP_ALLOWLIST: Member = Member::nullable("ip_allowlist", TEXTS);

@@ -108,7 +108,13 @@ pub(in crate::management) async fn show_one(
     let stored = [found.ok_or_else(unknown)?];
     let secret = secrets(&app, &caller, &fields, &stored).await?.pop().flatten();
     let members = show(caller.context(), &stored[0].client, secret, Detail::of(&caller))?;
-    Ok(Found(fields.of(members)))
+    // Auth0 shows these of a single client, whichever members are asked for.
+    let signing_keys = members.get("signing_keys").cloned();
+    let mut shown = fields.of(members);
+    if let Some(keys) = signing_keys {
+        shown["signing_keys"] = keys;
+    }
+    Ok(Found(shown))
 }
 
 /// The secrets of clients, if the caller may see them and asks to; in the order of the clients.
