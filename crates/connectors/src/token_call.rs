@@ -157,7 +157,7 @@ mod tests {
             )
         );
         let fewer = ScopeSet::parse("a:b c").unwrap();
-        let request = refresh_request(&google, &token, Some(&fewer)).unwrap();
+        let request = refresh_request(&google, &token, Some(&fewer), MOMENT).unwrap();
         assert!(printed(&request).contains("&scope=a%3Ab+c&"), "{}", printed(&request));
     }
 

@@ -55,7 +55,9 @@ pub(crate) async fn believe<T>(
     now: Timestamp,
 ) -> Result<T, ClientJwtError> {
     let keys = current_keys(&mut app.store.read().await?, context, client_id, refs, now).await?;
-    let audiences = [context.issuer(), &context.base.join("oauth/token")];
+    // RFC 9126 §2: at the endpoint for pushed requests, its own address will do as well.
+    let endpoints = ["oauth/token", "oauth/par"].map(|path| context.base.join(path));
+    let audiences = [context.issuer(), &endpoints[0], &endpoints[1]];
     let expected =
         Expected { client_id: client_id.as_str(), keys: &keys, audiences: &audiences, now };
     let believed = verify(expected)?;

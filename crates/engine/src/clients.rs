@@ -21,7 +21,7 @@ use store::{Query, StoreError, client_credentials, clients};
 pub use change::{ClientChange, ending_refresh_tokens};
 pub use credentials::{
     CredentialUses, GivenCredential, NewCertificate, NewCredential, NewPublicKey, NewSubjectDn,
-    create_credential, delete_credential, update_credential,
+    UPDATE_PRIVILEGED_ACCESS, create_credential, delete_credential, update_credential,
 };
 pub use secrets::{mint, reveal};
 

@@ -109,7 +109,7 @@ pub enum ExchangeError {
         missing: ScopeSet,
     },
     /// The token ended, and nothing can renew it.
-    #[error("the provider's token cannot be renewed: {refusal:?}")]
+    #[error("the provider's token cannot be renewed: {refusal}")]
     NotRenewable {
         /// Why.
         refusal: Refusal,
@@ -127,6 +127,12 @@ pub enum ExchangeError {
     /// The provider does not know us: the connection's settings are wrong, and no person can help.
     #[error("the provider refused the connection's own credentials or settings: {0}")]
     ConnectionRejected(FaultCode),
+    /// Nothing is known of the connection's provider: its file was there once.
+    #[error("no provider of the strategy {strategy} is known here")]
+    UnknownProvider {
+        /// The strategy.
+        strategy: String,
+    },
     /// The provider is out of reach.
     #[error("the provider could not be reached: {code}")]
     ProviderUnreachable {
@@ -217,7 +223,7 @@ pub async fn exchange(
             }
             let Trail { user_id, mut details } = trail;
             describe(&mut details, request);
-            details.insert("connection".to_owned(), json!(request.connection));
+            details.insert("connection".to_owned(), json!(printable(&request.connection)));
             details.insert("failure_reason".to_owned(), json!(error.to_string()));
             details.insert("failed_check".to_owned(), json!(Check::failed_by(&error)));
             let mut event = Event::new(LogEventKind::VaultExchangeFailed, context)
@@ -252,16 +258,21 @@ async fn attempt(
     let min_ttl = request.min_ttl;
     // Asking for what no token of the provider has would send us there each time.
     if let Some(wanted) = min_ttl
-        && let Step::Serve { expires_in: left, .. } = step(&app.catalogue, &permit, None, now)
+        && let Step::Serve { expires_in: left, .. } = step(&app.catalogue, &permit, None, now)?
         && !may_last(&permit.stored.account, wanted)
     {
         return Err(ExchangeError::TooShort { left, wanted });
     }
     let mut expires_in = None;
-    match step(&app.catalogue, &permit, min_ttl, now) {
+    match step(&app.catalogue, &permit, min_ttl, now)? {
         Step::Refresh { fallback } => {
             let fallback = fallback.filter(|left| min_ttl.is_none_or(|wanted| *left >= wanted));
             expires_in = renew(app, context, &mut permit, fallback, min_ttl, now).await?;
+            // The provider may have given other scopes than the account had.
+            permit.check_scopes(&app.catalogue)?;
+            if let Some(narrower) = permit.narrower.take() {
+                return narrowed::get(app, context, permit, narrower, request, now).await;
+            }
         }
         Step::Serve { is_due: true, .. } => {
             let (app, context) = (Arc::clone(app), context.clone());
@@ -272,7 +283,7 @@ async fn attempt(
         }
         Step::Serve { is_due: false, .. } | Step::Refuse(_) => {}
     }
-    let expires_in = match (expires_in, step(&app.catalogue, &permit, None, now)) {
+    let expires_in = match (expires_in, step(&app.catalogue, &permit, None, now)?) {
         (Some(expires_in), _)
         | (None, Step::Serve { expires_in, .. } | Step::Refresh { fallback: Some(expires_in) }) => {
             expires_in
@@ -303,7 +314,7 @@ async fn hand_over(
     permit: ExchangePermit,
     now: Timestamp,
 ) -> Result<Granted, ExchangeError> {
-    if let Step::Refuse(refusal) = step(&app.catalogue, &permit, None, now) {
+    if let Step::Refuse(refusal) = step(&app.catalogue, &permit, None, now)? {
         let reconnect_uri = reconnect_uri(app, context, &permit, now).await?;
         return Err(ExchangeError::NotRenewable { refusal, reconnect_uri });
     }
@@ -334,8 +345,9 @@ fn step(
     permit: &ExchangePermit,
     min_ttl: Option<Duration>,
     now: Timestamp,
-) -> Step {
-    match catalogue.get(permit.connection.strategy.as_str()) {
+) -> Result<Step, ExchangeError> {
+    let strategy = permit.connection.strategy.as_str();
+    Ok(match catalogue.get(strategy) {
         Some(_) if permit.narrower.is_some() => match refusal(&permit.stored.account, now) {
             Some(refusal) => Step::Refuse(refusal),
             None => Step::Refresh { fallback: None },
@@ -343,9 +355,9 @@ fn step(
         Some(spec) => {
             next_step(&permit.stored.account, tokensets::lifetimes(spec).lasting(min_ttl), now)
         }
-        // Only strategies of the catalogue have tokens.
-        None => Step::Refuse(Refusal::NoRefreshToken),
-    }
+        // Its file was there when the account was connected.
+        None => return Err(ExchangeError::UnknownProvider { strategy: strategy.to_owned() }),
+    })
 }
 
 /// Has the tokenset renewed and reads it again. Answers for how long the stored token is to be used

@@ -309,6 +309,12 @@ impl Client {
             && self.token_endpoint_auth_method == AuthMethod::None
     }
 
+    /// Whether a credential signs for people who gave the client nothing.
+    pub fn is_privileged_by(&self, credential: &ClientCredentialId) -> bool {
+        let access = self.token_vault_privileged_access.as_ref();
+        access.is_some_and(|access| access.credentials.iter().any(|one| one.id == *credential))
+    }
+
     /// What a credential is used for, as its member is named; `None` if for nothing.
     pub fn use_of(&self, credential: &ClientCredentialId) -> Option<&'static str> {
         let among = |refs: &[CredentialRef]| refs.iter().any(|one| one.id == *credential);

@@ -165,11 +165,13 @@ pub async fn is_shared(
     Ok(q.row(sql, args).await?.is_some())
 }
 
-/// Whether the user is about to connect an account whose tokens wait for it: it may be the same one.
+/// Whether somebody is about to connect an account of the connection, or the user one of any, whose
+/// tokens wait for it: it may be the same one.
 pub async fn is_awaited(q: &mut impl Query, due: &Revocation) -> Result<bool> {
     let sql = "SELECT id FROM connect_transactions \
-        WHERE tenant = $1 AND user_id = $2 AND account IS NOT NULL LIMIT 1";
-    Ok(q.row(sql, vec![(&due.tenant).into(), (&due.user_id).into()]).await?.is_some())
+        WHERE tenant = $1 AND (user_id = $2 OR connection_id = $3) AND account IS NOT NULL LIMIT 1";
+    let args = vec![(&due.tenant).into(), (&due.user_id).into(), (&due.connection_id).into()];
+    Ok(q.row(sql, args).await?.is_some())
 }
 
 /// Whether anything that revoking takes names a tenant key. Key rotations leave it as it is.

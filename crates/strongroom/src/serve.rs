@@ -3,7 +3,7 @@
 //! TLS ends here if there is a certificate, otherwise at a proxy in front, which must pass on the
 //! `Host` of the request: by it the tenant is found.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use engine::clock::{Clock, SystemClock};
 use engine::entropy::OsEntropy;
 use engine::outbound::Reach;
 use ipnet::IpNet;
+use model::ip_range::IpRange;
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -53,14 +54,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
     /// A proxy in front, or its network: believe the X-Forwarded-For that it sends; may be repeated
-    #[arg(
-        long,
-        value_name = "CIDR",
-        env = "STRONGROOM_TRUSTED_PROXIES",
-        value_delimiter = ',',
-        value_parser = network
-    )]
-    trusted_proxy: Vec<IpNet>,
+    #[arg(long, value_name = "CIDR", env = "STRONGROOM_TRUSTED_PROXIES", value_delimiter = ',')]
+    trusted_proxy: Vec<IpRange>,
     /// The header by which trusted proxies tell of the client's certificate
     #[arg(long, value_name = "NAME", requires = "trusted_proxy")]
     client_cert_header: Option<HeaderName>,
@@ -83,12 +78,6 @@ pub(crate) struct ReachOptions {
     /// Let connections and event streams lead into this network too, over TLS; may be repeated
     #[arg(long, value_name = "CIDR", conflicts_with = "allow_loopback_providers")]
     allow_private_network: Vec<IpNet>,
-}
-
-/// A network, or the address of one machine.
-fn network(text: &str) -> Result<IpNet, ipnet::AddrParseError> {
-    let address = text.parse::<IpAddr>();
-    address.map(IpNet::from).or_else(|_| text.parse())
 }
 
 impl ReachOptions {

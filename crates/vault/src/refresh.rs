@@ -9,6 +9,7 @@
 //! Leased ──time-out, crash──▶ Uncertain ──tried again──▶ Fresh | NeedsReconnect
 //! ```
 
+use std::fmt;
 use std::time::Duration;
 
 use model::connected_account::{AccessExpiry, ConnectedAccount, Health, Renewal};
@@ -81,6 +82,16 @@ pub enum Refusal {
     RefreshTokenExpired,
     /// The provider refused the grant earlier; asking again would not help.
     NeedsReconnect,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRefreshToken => "there is no refresh token",
+            Self::RefreshTokenExpired => "the refresh token has expired",
+            Self::NeedsReconnect => "the provider has refused the refresh token",
+        })
+    }
 }
 
 /// Where the tokenset of an account stands, as it is shown to people.

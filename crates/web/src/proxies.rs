@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use engine::context::CallerAddress;
-use ipnet::IpNet;
+use model::ip_range::IpRange;
 use rustls::pki_types::CertificateDer;
 
 use crate::client_certificates;
@@ -21,13 +21,13 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The proxies of the operator's own; without any, nobody's word counts.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
-    networks: Vec<IpNet>,
+    networks: Vec<IpRange>,
     certificate_header: Option<HeaderName>,
 }
 
 impl TrustedProxies {
     /// Those of these networks.
-    pub fn within(networks: Vec<IpNet>) -> Self {
+    pub fn within(networks: Vec<IpRange>) -> Self {
         Self { networks, certificate_header: None }
     }
 
@@ -62,7 +62,7 @@ impl TrustedProxies {
     }
 
     fn include(&self, address: CallerAddress) -> bool {
-        self.networks.iter().any(|network| network.contains(&address.ip()))
+        self.networks.iter().any(|network| network.contains(address.ip()))
     }
 
     /// Where a request comes from: the peer, or what stands before it in the line of trusted proxies.

@@ -12,6 +12,7 @@ use model::log_event::LogEventKind;
 use protocol::client_certificate::ClientCertificate;
 use protocol::jose::jws::Algorithm;
 use protocol::jose::pem;
+use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -27,6 +28,8 @@ use crate::invalid::Invalid;
 
 /// A client has no more.
 const CREDENTIALS_MAX: usize = 20;
+/// The scope of whoever may let a client have tokens of people who did not give it any.
+pub const UPDATE_PRIVILEGED_ACCESS: &str = "update:client_token_vault_privileged_access";
 const ID_PREFIX: &str = "cred_";
 
 /// A credential to be registered.
@@ -322,6 +325,12 @@ pub async fn update_credential(
     let mut credential = found.ok_or(ClientError::UnknownCredential)?;
     // Whoever prolongs the key of a client lets its owner go on acting as the client.
     secrets::check_reach(&mut tx, context, by, client_id).await?;
+    if client.is_privileged_by(id) {
+        let lacking = by.lacking(&ScopeSet::parse_lenient(UPDATE_PRIVILEGED_ACCESS));
+        if !lacking.is_empty() {
+            return Err(ClientError::BeyondCaller { lacking });
+        }
+    }
     credential.expires_at = expires_at;
     credential.updated_at = now;
     client_credentials::update(&mut tx, tenant, client_id, &credential).await?;

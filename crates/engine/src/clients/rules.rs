@@ -70,6 +70,10 @@ pub(super) fn check_authentication(
     client: &Client,
 ) -> Result<(), Invalid> {
     match (method, &client.client_authentication_methods) {
+        (_, Some(methods)) if methods.credentials().is_empty() => {
+            let property = format!("client_authentication_methods.{}", methods.method());
+            Err(Invalid::new(property, "the client could not authenticate without any credential"))
+        }
         (Change::Set(_), Some(methods)) => {
             let why = format!("the client authenticates by {}, so it is null", methods.method());
             Err(Invalid::new("token_endpoint_auth_method", why))

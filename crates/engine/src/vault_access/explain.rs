@@ -15,10 +15,11 @@ use serde::Serialize;
 use store::{Database, Query, StoreError, clients};
 use vault::refresh::{Refusal, Step};
 
-use super::permit::{Bearer, ExchangePermit, Wanted, api_of, holder, permit};
+use super::permit::{Bearer, ExchangePermit, From, Wanted, api_of, holder, may_ask, permit};
 use super::policy::{self, PolicyError};
 use super::privileged::PrivilegeError;
 use super::{ExchangeError, step};
+use crate::access::AccessError;
 use crate::context::Context;
 use crate::keys::KeyError;
 use crate::tokensets::TokensetError;
@@ -201,6 +202,7 @@ impl Check {
             ExchangeError::ProviderRefused { .. }
             | ExchangeError::ConnectionRejected(_)
             | ExchangeError::ProviderUnreachable { .. }
+            | ExchangeError::UnknownProvider { .. }
             | ExchangeError::TooShort { .. } => Self::Provider,
             ExchangeError::NotRenewed(_) | ExchangeError::Tokenset(_) => return None,
         })
@@ -326,7 +328,11 @@ impl Check {
                  reconnect_uri."
                     .to_owned()
             }
-            Self::Provider => "See the log; the provider's answer is told there.".to_owned(),
+            Self::Provider => {
+                "See the log: the provider's answer is told there. A provider of a file of \
+                 your own is known where --providers-dir names its folder."
+                    .to_owned()
+            }
         }
     }
 }
@@ -359,9 +365,10 @@ pub async fn explain(
             (Some((Check::Tokenset, finding.to_owned())), None)
         }
         Ok((_, step)) => (None, Some(step)),
-        Err(ExchangeError::Tokenset(TokensetError::Key(KeyError::Store(error)))) => {
-            return Err(error);
-        }
+        Err(
+            ExchangeError::Tokenset(TokensetError::Key(KeyError::Store(error)))
+            | ExchangeError::HolderRefused(AccessError::Store(error)),
+        ) => return Err(error),
         Err(error) => match Check::failed_by(&error) {
             Some(check) => (Some((check, error.to_string())), None),
             None => (Some((Check::Provider, error.to_string())), None),
@@ -405,14 +412,12 @@ async fn decide(
     question: &Question,
     now: Timestamp,
 ) -> Result<(ExchangePermit, Step), ExchangeError> {
-    client.vault_exchange_allowed()?;
+    let from = match question.address {
+        Some(address) => From::Somewhere(Some(address)),
+        None => From::WhereItMay,
+    };
+    may_ask(client, kind, from, now)?;
     let is_privileged = kind == SubjectTokenType::Jwt;
-    if is_privileged && client.token_vault_privileged_access.is_none() {
-        return Err(PrivilegeError::NotPrivileged.into());
-    }
-    if question.address.is_some() || !has_allowlist(client, kind) {
-        policy::admit(client, is_privileged, question.address, now)?;
-    }
     let holder = match kind {
         SubjectTokenType::AccessToken => {
             let api = api_of(client)?;
@@ -432,7 +437,7 @@ async fn decide(
         scope: question.scope.as_ref(),
     };
     let permit = permit(read, catalogue, tenant, client, bearer, wanted).await?;
-    let step = step(catalogue, &permit, None, now);
+    let step = step(catalogue, &permit, None, now)?;
     Ok((permit, step))
 }
 
@@ -465,7 +470,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn checks_stand_in_the_order_in_which_they_are_made() {
+    fn all_have_the_order_of_their_declaration() {
         assert!(Check::ALL.is_sorted());
     }
 }

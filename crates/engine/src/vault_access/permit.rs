@@ -1,5 +1,6 @@
 //! Who may have which tokens: the one decision, for every kind of subject token.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use connectors::{Catalogue, Spec, every_name_of};
@@ -7,7 +8,7 @@ use model::client::{AppType, Client};
 use model::connected_account::ConnectedAccount;
 use model::connection::Connection;
 use model::ids::{ClientId, TenantId, UserId};
-use protocol::oauth::exchange::{SubjectToken, VaultExchangeRequest};
+use protocol::oauth::exchange::{SubjectToken, SubjectTokenType, VaultExchangeRequest};
 use protocol::oauth::scope::ScopeSet;
 use protocol::secret::{AccessToken, ClientJwt, RefreshToken};
 use protocol::time::Timestamp;
@@ -39,6 +40,10 @@ pub(super) struct ExchangePermit {
     pub(super) holder: ClientId,
     /// What the token is to be narrowed to.
     pub(super) narrower: Option<Narrower>,
+    /// The scopes that it must have.
+    asked: Option<ScopeSet>,
+    /// The scopes that it may have.
+    at_most: Option<ScopeSet>,
 }
 
 /// Fewer scopes than the account's stored token has.
@@ -52,6 +57,25 @@ pub(super) struct Narrower {
     pub(super) at_most: ScopeSet,
     /// What the stored token has beyond that.
     pub(super) beyond: ScopeSet,
+}
+
+impl ExchangePermit {
+    /// Checks the account's scopes against what was asked for and what the client may have: at first,
+    /// and again when a renewal may have brought others.
+    pub(super) fn check_scopes(&mut self, catalogue: &Catalogue) -> Result<(), ExchangeError> {
+        let account = &self.stored.account;
+        if let Some(asked) = &self.asked
+            && !asked.is_subset_of(&account.scopes)
+        {
+            let missing = asked.without(&account.scopes);
+            return Err(ExchangeError::ScopeNotGranted { missing });
+        }
+        self.narrower = match &self.at_most {
+            Some(at_most) => narrower(catalogue, &self.connection, account, at_most)?,
+            None => None,
+        };
+        Ok(())
+    }
 }
 
 /// What is known of a request so far, for the log, whatever becomes of it.
@@ -75,12 +99,8 @@ pub(super) async fn authorize_exchange(
     now: Timestamp,
 ) -> Result<ExchangePermit, ExchangeError> {
     let VaultExchangeRequest { connection, subject, login_hint, scope, .. } = request;
-    client.client().vault_exchange_allowed()?;
-    let is_privileged = matches!(subject, SubjectToken::Jwt(_));
-    if is_privileged && client.client().token_vault_privileged_access.is_none() {
-        return Err(PrivilegeError::NotPrivileged.into());
-    }
-    policy::admit(client.client(), is_privileged, context.ip.map(CallerAddress::ip), now)?;
+    let from = From::Somewhere(context.ip.map(CallerAddress::ip));
+    may_ask(client.client(), subject.token_type(), from, now)?;
     let tenant = context.tenant_id();
 
     // For whom, and to which client the subject token was given.
@@ -110,6 +130,34 @@ pub(super) async fn authorize_exchange(
     }
     let wanted = Wanted { connection, login_hint: login_hint.as_deref(), scope: scope.as_ref() };
     permit(&mut read, &app.catalogue, tenant, client.client(), bearer, wanted).await
+}
+
+/// From where a client asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum From {
+    /// From this address; `None` is from one that nobody knows, which is on no list.
+    Somewhere(Option<IpAddr>),
+    /// From one that is supposed to be allowed.
+    WhereItMay,
+}
+
+/// What can be decided before anybody looks at the subject token.
+pub(super) fn may_ask(
+    client: &Client,
+    kind: SubjectTokenType,
+    from: From,
+    now: Timestamp,
+) -> Result<(), ExchangeError> {
+    client.vault_exchange_allowed()?;
+    let is_privileged = kind == SubjectTokenType::Jwt;
+    if is_privileged && client.token_vault_privileged_access.is_none() {
+        return Err(PrivilegeError::NotPrivileged.into());
+    }
+    match from {
+        From::Somewhere(address) => policy::admit_from(client, is_privileged, address)?,
+        From::WhereItMay => {}
+    }
+    Ok(policy::admit_at(client, now)?)
 }
 
 /// What is wanted of whom one speaks for.
@@ -158,17 +206,11 @@ pub(super) async fn permit(
     let accounts =
         connected_accounts::list_for_connection(read, tenant, &user_id, &connection.id).await?;
     let stored = choose(accounts, login_hint).ok_or(ExchangeError::NotConnected)?;
-    if let Some(scope) = scope
-        && !scope.is_subset_of(&stored.account.scopes)
-    {
-        let missing = scope.without(&stored.account.scopes);
-        return Err(ExchangeError::ScopeNotGranted { missing });
-    }
-    let narrower = match at_most {
-        Some(at_most) => narrower(catalogue, &connection, &stored.account, &at_most)?,
-        None => None,
-    };
-    Ok(ExchangePermit { share: standing.share, connection, stored, holder, narrower })
+    let (share, asked) = (standing.share, scope.cloned());
+    let mut permit =
+        ExchangePermit { share, connection, stored, holder, narrower: None, asked, at_most };
+    permit.check_scopes(catalogue)?;
+    Ok(permit)
 }
 
 /// For whom a subject token speaks.

@@ -83,13 +83,12 @@ impl BudgetOf {
     }
 }
 
-/// Checks from where and when a client asks. `is_privileged` if it does so without a token of the
-/// person, which has a list of addresses of its own.
-pub(super) fn admit(
+/// Checks from where a client asks. `is_privileged` if it does so without a token of the person, which
+/// has a list of addresses of its own.
+pub(super) fn admit_from(
     client: &Client,
     is_privileged: bool,
     address: Option<IpAddr>,
-    now: Timestamp,
 ) -> Result<(), PolicyError> {
     let privileged = client.token_vault_privileged_access.as_ref().filter(|_| is_privileged);
     let of_privilege = privileged.and_then(|access| access.ip_allowlist.as_deref());
@@ -98,6 +97,12 @@ pub(super) fn admit(
     if !admits(of_privilege, address) || !admits(of_policy, address) {
         return Err(PolicyError::Address { address });
     }
+    Ok(())
+}
+
+/// Checks when a client asks.
+pub(super) fn admit_at(client: &Client, now: Timestamp) -> Result<(), PolicyError> {
+    let policy = client.token_vault_policy.as_ref();
     match policy.and_then(|policy| policy.hours.as_deref()) {
         Some(hours) if !hours.iter().any(|hours| is_within(hours, now)) => Err(PolicyError::Hours),
         Some(_) | None => Ok(()),
@@ -208,9 +213,10 @@ pub(super) fn has_budget(client: &Client) -> bool {
     budgets(client.token_vault_policy.as_ref()).next().is_some()
 }
 
+/// The person's comes first: what it refuses is not taken out of everybody's.
 fn budgets(policy: Option<&ExchangePolicy>) -> impl Iterator<Item = (BudgetOf, Budget)> {
     let budgets = policy.and_then(|policy| policy.budgets.clone()).unwrap_or_default();
-    [(BudgetOf::Client, budgets.client), (BudgetOf::User, budgets.user)]
+    [(BudgetOf::User, budgets.user), (BudgetOf::Client, budgets.client)]
         .into_iter()
         .filter_map(|(whose, budget)| Some((whose, budget?)))
 }

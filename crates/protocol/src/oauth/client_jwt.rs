@@ -40,6 +40,9 @@ pub const JTI_BYTES_MAX: usize = 256;
 /// Longest `audit_context`, in characters.
 pub const AUDIT_CONTEXT_CHARS_MAX: usize = 256;
 
+/// Longest identifier of a user or an organization, in bytes.
+pub const ID_BYTES_MAX: usize = 600;
+
 /// Most actors in a chain.
 pub const ACTORS_MAX: usize = 8;
 
@@ -116,12 +119,16 @@ pub fn verify_vault_request(
     if !(1..=AUDIT_CONTEXT_CHARS_MAX).contains(&audit_context.chars().count()) {
         return Err(JwtError::BadAuditContext);
     }
+    let user_id = claims.sub.ok_or(JwtError::NoSubject)?;
+    if !is_id(&user_id) || claims.org_id.as_deref().is_some_and(|id| !is_id(id)) {
+        return Err(JwtError::BadId);
+    }
     let actors = actors(claims.act.as_ref())?;
     let jti = claims.jti.ok_or(JwtError::BadJti)?;
     // Accepted until a minute after `iat`, by a clock that may lag behind ours by another one.
     let remembered_for = VAULT_REQUEST_AGE_MAX.saturating_add(SKEW_MAX);
     Ok(VaultRequest {
-        user_id: claims.sub.ok_or(JwtError::NoSubject)?,
+        user_id,
         audit_context,
         organization: claims.org_id,
         actors,
@@ -183,6 +190,11 @@ struct Claims {
     /// Everything else: what an authorization request consists of.
     #[serde(flatten)]
     parameters: Map<String, Value>,
+}
+
+/// Whether a text can be the identifier of a user or an organization. It goes into the log as it is.
+fn is_id(text: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// The `sub` of each actor of a chain.
@@ -331,6 +343,9 @@ pub enum JwtError {
     /// The `audit_context` is missing, empty or longer than [`AUDIT_CONTEXT_CHARS_MAX`].
     #[error("the `audit_context` is not of 1 to {AUDIT_CONTEXT_CHARS_MAX} characters")]
     BadAuditContext,
+    /// The `sub` or the `org_id` cannot be an identifier.
+    #[error("the `sub` or the `org_id` is empty, longer than {ID_BYTES_MAX} bytes or unprintable")]
+    BadId,
     /// The `act` is not a chain of at most [`ACTORS_MAX`] objects with a `sub` each.
     #[error("the `act` is not a chain of actors with a `sub`")]
     BadActor,

@@ -18,8 +18,6 @@ use crate::body::sentence;
 
 /// The caller may see the secret of a client.
 const READ_KEYS: &str = "read:client_keys";
-/// The caller may let a client have tokens of people who did not give it any.
-const UPDATE_PRIVILEGED_ACCESS: &str = "update:client_token_vault_privileged_access";
 
 impl From<ClientError> for ManagementError {
     fn from(error: ClientError) -> Self {

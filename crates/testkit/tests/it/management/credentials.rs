@@ -182,6 +182,12 @@ async fn a122_keys_are_no_way_up() {
     let one = format!("{list}/{}", registered["id"].as_str().unwrap());
     assert_eq!(refusal(&lesser.patch(&one, &prolong).await), forbidden);
 
+    // A key is as good as a secret, and takes the permission for either.
+    let other = format!("clients/{}", server.seeded().web.client_id);
+    let clients_alone = Admin::with(&server, "update:clients").await;
+    let none = json!({"client_authentication_methods": null});
+    assert_eq!(refusal(&clients_alone.patch(&other, &none).await), forbidden);
+
     let privilege = json!({"token_vault_privileged_access": uses});
     assert_eq!(refusal(&lesser.patch(&mighty, &privilege).await), forbidden);
     let maker = Admin::with(&server, "create:clients").await;
@@ -191,6 +197,22 @@ async fn a122_keys_are_no_way_up() {
         let other = Admin::with(&server, scope).await;
         assert_eq!(refusal(&other.delete(&one).await), forbidden, "{scope}");
     }
+}
+
+/// An expired key of a privileged worker is not revived by whoever may prolong credentials.
+#[tokio::test]
+async fn a122_a_privileged_key_takes_more_to_be_prolonged() {
+    let server = TestServer::start().await;
+    let admin = Admin::of(&server).await;
+    let credentials = json!({"credentials": [ClientKey::generate(KID).credential()]});
+    let body = json!({"name": "Worker", "token_vault_privileged_access": credentials});
+    let made = admin.post("clients", &body).await.expect(201).json();
+    let id = made["token_vault_privileged_access"]["credentials"][0]["id"].as_str().unwrap();
+    let one = format!("clients/{}/credentials/{id}", made["client_id"].as_str().unwrap());
+    let prolong = json!({"expires_at": null});
+    let lesser = Admin::with(&server, "update:client_credentials").await;
+    assert_eq!(refusal(&lesser.patch(&one, &prolong).await), refused(403, "insufficient_scope"));
+    admin.patch(&one, &prolong).await.expect(200);
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn limit(scene: &Scene, policy: Value) {
 }
 
 /// Each set-up is broken in one place, by whoever is to be told of it.
-const BROKEN: [&str; 23] = [
+const BROKEN: [&str; 24] = [
     "client",
     "grant",
     "first_party",
@@ -45,6 +45,7 @@ const BROKEN: [&str; 23] = [
     "privileged_access",
     "ip_allowlist",
     "hours",
+    "hours from wherever it may",
     "resource_server",
     "subject_token",
     "budget",
@@ -108,6 +109,10 @@ async fn break_what_an_exchange_meets(
         "oidc_conformant" => edit(server, web, |it| it.oidc_conformant = false).await,
         "ip_allowlist" => limit(scene, json!({"ip_allowlist": ["192.0.2.1"]})).await,
         "hours" => limit(scene, json!({"hours": []})).await,
+        "hours from wherever it may" => {
+            limit(scene, json!({"hours": [], "ip_allowlist": ["127.0.0.1"]})).await;
+            question.as_object_mut().unwrap().remove("ip");
+        }
         "budget" => {
             let none = json!({"exchanges": 0, "seconds": 60});
             limit(scene, json!({"budgets": {"client": none}})).await;

@@ -147,7 +147,8 @@ async fn a_grant_that_is_dead_is_not_asked_for_again_until_it_is_renewed() {
     fails(&scene, FLOW_FAILED, cause).await;
     assert_eq!(provider.calls_of("refresh").await, 1);
     // The vault knows now.
-    let cause = "the provider's token cannot be renewed: NeedsReconnect";
+    let cause =
+        "the provider's token cannot be renewed: the provider has refused the refresh token";
     for _ in 0..3 {
         refuses(server, FLOW_FAILED, cause, scene.ada.exchange_calendar()).await;
     }
@@ -204,7 +205,8 @@ async fn a_dead_grants_token_is_given_out_to_its_end() {
     }
     assert_eq!(provider.calls_of("refresh").await, 1);
     server.clock().advance(Duration::from_secs(30));
-    let cause = "the provider's token cannot be renewed: NeedsReconnect";
+    let cause =
+        "the provider's token cannot be renewed: the provider has refused the refresh token";
     refuses(server, FLOW_FAILED, cause, scene.ada.exchange_calendar()).await;
 }
 
@@ -221,7 +223,7 @@ async fn a_dead_refresh_token_is_not_kept_by_a_reconnect() {
     scene.ada.connect(&Connect::calendar()).await;
     scene.is_intact().await;
     server.clock().advance(Duration::from_hours(1));
-    let cause = "the provider's token cannot be renewed: NoRefreshToken";
+    let cause = "the provider's token cannot be renewed: there is no refresh token";
     refuses(server, crate::scene::NOT_CONNECTED, cause, scene.ada.exchange_calendar()).await;
     assert_eq!(provider.calls_of("refresh").await, 1);
 }

@@ -91,7 +91,7 @@ async fn a_token_that_ends_without_a_successor_is_given_out_to_its_end() {
     assert!((9..=10).contains(&last), "{last}");
     server.clock().advance(Duration::from_secs(last));
     // The provider gave nothing to renew it with: as if nothing were connected.
-    let cause = "the provider's token cannot be renewed: NoRefreshToken";
+    let cause = "the provider's token cannot be renewed: there is no refresh token";
     refuses(server, NOT_CONNECTED, cause, scene.ada.exchange_calendar()).await;
     assert_eq!(server.provider().calls_of("refresh").await, 0);
     scene.ada.connect(&Connect::calendar()).await;
@@ -108,7 +108,7 @@ async fn a_refresh_token_that_has_ended_is_not_tried() {
     let expected = server.app().now().saturating_add(Duration::from_hours(2)).to_rfc3339();
     assert_eq!(expires_at[..16], expected[..16]);
     server.clock().advance(Duration::from_hours(3));
-    let cause = "the provider's token cannot be renewed: RefreshTokenExpired";
+    let cause = "the provider's token cannot be renewed: the refresh token has expired";
     refuses(server, FLOW_FAILED, cause, scene.ada.exchange_calendar()).await;
     assert_eq!(server.provider().calls_of("refresh").await, 0);
     scene.ada.connect(&Connect::calendar()).await;

@@ -54,6 +54,62 @@ async fn a85_budgets_hold_on_all_nodes_and_come_again() {
     }
 }
 
+/// What a person's own budget refuses is not taken out of everybody's.
+#[tokio::test]
+async fn a85_one_person_does_not_use_up_everybodys_budget() {
+    let scene = Scene::web().await;
+    let server = &scene.server;
+    let budgets = json!({
+        "user": {"exchanges": 1, "seconds": 3600}, "client": {"exchanges": 3, "seconds": 3600},
+    });
+    limit(server, json!({ "budgets": budgets })).await;
+    scene.ada.exchange_calendar().await.expect(200);
+    for _ in 0..5 {
+        assert_eq!(scene.ada.exchange_calendar().await.status, 429);
+    }
+    let grace = LoggedIn::of(server, &Login::web().by_person(server.grace())).await;
+    assert_eq!(grace.exchange_calendar().await.error().0, 401, "nothing connected, in the budget");
+}
+
+/// A80: a renewal may bring other scopes than the account had when the exchange was allowed.
+#[tokio::test]
+async fn a80_scopes_are_checked_again_when_a_renewal_brings_others() {
+    for (granted, wanted, error) in [
+        (
+            "openid profile email offline_access read:calendar write:calendar",
+            None,
+            "insufficient_scope",
+        ),
+        ("openid profile email offline_access", Some("read:calendar"), "insufficient_scope"),
+    ] {
+        let scene = Scene::web().await;
+        let server = &scene.server;
+        let scopes: Vec<_> = scene.account["scopes"].as_array().unwrap().clone();
+        let grants = json!([{"connection": "calendar", "scopes": scopes}]);
+        limit(server, json!({ "grants": grants })).await;
+        server.clock().advance(Duration::from_hours(1));
+        let edit = json!({ "kind": "edit", "set": { "scope": granted } });
+        server.provider().fault(json!({ "endpoint": "refresh", "effect": edit })).await;
+        let exchange =
+            testkit::Exchange { scope: wanted.map(str::to_owned), ..testkit::Exchange::calendar() };
+        let answer = scene.ada.exchange(&exchange).await;
+        assert_eq!(answer.error(), (403, error.to_owned()), "{granted}: {answer:?}");
+        assert!(!answer.text().contains("access_token"), "{answer:?}");
+    }
+}
+
+/// Whoever could lift the limits of a client, or its own, would have none.
+#[tokio::test]
+async fn a122_limits_are_not_lifted_by_whoever_may_change_a_client() {
+    let server = TestServer::start().await;
+    let path = format!("clients/{}", server.seeded().web.client_id);
+    limit(&server, json!({ "grants": [] })).await;
+    let lesser = Admin::with(&server, "update:clients update:client_keys").await;
+    let off = json!({ "token_vault_policy": null });
+    assert_eq!(refusal(&lesser.patch(&path, &off).await), refused(403, "insufficient_scope"));
+    lesser.patch(&path, &json!({ "name": "Another name" })).await.expect(200);
+}
+
 /// One person's use leaves another's budget alone, and one client's another's.
 #[tokio::test]
 async fn a85_budgets_are_of_one_client_and_of_one_person() {

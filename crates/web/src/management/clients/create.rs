@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use engine::app::App;
-use engine::clients::{self, ClientWithSecret};
+use engine::clients::{self, ClientWithSecret, UPDATE_PRIVILEGED_ACCESS};
 use serde_json::{Map, Value};
 
+use super::input;
 use super::output::{Detail, show, show_registered};
-use super::{UPDATE_PRIVILEGED_ACCESS, input};
 use crate::management::answer::Created;
 use crate::management::caller::{Caller, Permission};
 use crate::management::error::ManagementError;
@@ -27,7 +27,7 @@ pub(in crate::management) async fn create(
     JsonBody(body): JsonBody,
 ) -> Result<Created<Map<String, Value>>, ManagementError> {
     let input = input::read_new(body)?;
-    if input.changes_privileged_access() {
+    if input.changes_vault_access() {
         caller.require_any(&[UPDATE_PRIVILEGED_ACCESS])?;
     }
     let (context, by) = (caller.context(), caller.administrator());

@@ -27,9 +27,16 @@ pub(super) struct ClientInput {
 }
 
 impl ClientInput {
-    /// Whether what the client may have of people who gave it nothing is to change.
-    pub(super) fn changes_privileged_access(&self) -> bool {
+    /// Whether what the client may have of people who gave it nothing, or what limits it, is to
+    /// change.
+    pub(super) fn changes_vault_access(&self) -> bool {
         !self.change.credentials.token_vault_privileged_access.is_keep()
+            || !self.change.token_vault_policy.is_keep()
+    }
+
+    /// Whether it is to prove in another way who it is.
+    pub(super) fn changes_authentication(&self) -> bool {
+        !self.change.credentials.client_authentication_methods.is_keep()
     }
 }
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use engine::app::App;
-use engine::clients;
+use engine::clients::{self, UPDATE_PRIVILEGED_ACCESS};
 use serde_json::{Map, Value};
 
-use super::UPDATE_PRIVILEGED_ACCESS;
 use super::input::{self, ClientInput};
 use super::output::{Detail, show};
 use super::read::secrets;
@@ -20,6 +19,7 @@ use crate::management::path::InPath;
 
 const UPDATE: &str = "update:clients";
 const UPDATE_KEYS: &str = "update:client_keys";
+const UPDATE_CREDENTIALS: &str = "update:client_credentials";
 
 pub(in crate::management) enum UpdateClients {}
 
@@ -35,8 +35,12 @@ pub(in crate::management) async fn update(
     JsonBody(body): JsonBody,
 ) -> Result<Found<Map<String, Value>>, ManagementError> {
     let input = input::read_change(body)?;
-    if input.changes_privileged_access() {
+    if input.changes_vault_access() {
         caller.require_any(&[UPDATE_PRIVILEGED_ACCESS])?;
+    }
+    // A key is as good as a secret: whoever sets it can act as the client.
+    if input.changes_authentication() {
+        caller.require_any(&[UPDATE_KEYS, UPDATE_CREDENTIALS])?;
     }
     let ClientInput { change, secret, changes_settings } = input;
     if changes_settings {

@@ -287,6 +287,11 @@ impl From<ExchangeError> for OAuthError {
                 "The provider does not accept the connection's configuration.",
             )
             .with_header(header::RETRY_AFTER, "60"),
+            ExchangeError::UnknownProvider { .. } => Self::new(
+                ErrorCode::TemporarilyUnavailable,
+                "The provider is not known at present.",
+            )
+            .with_header(header::RETRY_AFTER, "60"),
             ExchangeError::ProviderUnreachable { code: _, retry_after } => {
                 let seconds = retry_after.map_or(5, seconds);
                 Self::new(ErrorCode::TemporarilyUnavailable, "The provider could not be reached.")
