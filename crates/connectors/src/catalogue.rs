@@ -290,6 +290,8 @@ mod tests {
         check("oidc.toml", "subject = [\"sub\"]", "subject = []", "subject");
         check("oidc.toml", "[\"offline_access\"]", "\"offline_access\"", "invalid type");
         check("oidc.toml", "\"refresh\"", "\"refreshes\"", "\"refresh\", and it is not listed");
+        let narrows = "[refresh]\nnarrows = true\nends_access_token = true";
+        check("oidc.toml", "[refresh]", narrows, "refresh.narrows contradicts");
         check("oidc.toml", "[offline]", "[userinfo]\nbody = \"{\"\n[offline]", "not JSON");
         let endpoint = "[endpoints]\nuserinfo = \"https://{place}.test/\"\n[offline]";
         check("oidc.toml", "[offline]", endpoint, "the variable \"place\"");

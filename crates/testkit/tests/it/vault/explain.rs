@@ -14,7 +14,7 @@ use crate::scene::{Scene, edit, exchange_with};
 use crate::steps::edit_ada;
 use crate::support::edit_connection;
 
-async fn ask(server: &TestServer, question: &Value) -> Answer {
+pub(super) async fn ask(server: &TestServer, question: &Value) -> Answer {
     Admin::of(server).await.post("token-vault/explain-exchange", question).await
 }
 

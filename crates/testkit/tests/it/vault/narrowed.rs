@@ -12,6 +12,7 @@ use testkit::{Answer, Call, Connect, Engine, Exchange, Login, TestServer};
 use crate::checks::noted;
 use crate::management::Admin;
 use crate::scene::{LoggedIn, Scene, add_connection};
+use crate::vault::explain::ask;
 
 const ALL: &str = "account_info.read files.content.read files.metadata.read";
 const FEW: &str = "files.metadata.read";
@@ -175,6 +176,24 @@ async fn a80_a_provider_that_gives_more_than_was_asked_for() {
         assert_eq!(limited.stored().await, stored);
         limited.is_intact().await;
     }
+}
+
+#[tokio::test]
+async fn an_explanation_supposes_that_the_provider_narrows() {
+    let limited = Limited::new(Engine::Sqlite).await;
+    let server = &limited.scene.server;
+    let ada = server.claims_of(&limited.scene.ada.mine.access_token)["sub"].clone();
+    let client_id = &server.seeded().web.client_id;
+    let question = json!({ "client_id": client_id, "user_id": ada, "connection": "dropbox" });
+    let answer = ask(server, &question).await.expect(200).json();
+    assert_eq!(answer["allowed"], true, "{answer}");
+    let checks = answer["checks"].as_array().unwrap();
+    let outcome = |name: &str| &checks.iter().find(|row| row["check"] == name).unwrap()["outcome"];
+    assert_eq!(
+        (outcome("no_broader_token"), outcome("provider")),
+        (&json!("passed"), &json!("supposed"))
+    );
+    assert_eq!(server.provider().calls_of("refresh").await, 0);
 }
 
 #[tokio::test]
