@@ -10,8 +10,6 @@ use zeroize::Zeroizing;
 use crate::provider::Provider;
 use crate::request::RequestError;
 
-/// RFC 7523 §2.2: the value of `client_assertion_type`.
-pub(crate) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Long enough for a provider whose clock is not ours.
 const LIFETIME: Duration = Duration::from_mins(5);
 

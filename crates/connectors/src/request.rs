@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Request};
 use protocol::jose::jws::SigningError;
+use protocol::oauth::client_jwt::ASSERTION_TYPE;
 use protocol::secret::ProviderAccessToken;
 use zeroize::Zeroizing;
 
-use crate::assertion::{self, ASSERTION_TYPE, Moment};
+use crate::assertion::{self, Moment};
 use crate::endpoint::Endpoint;
 use crate::provider::{ClientAuth, Provider};
 use crate::spec::{BodyFormat, Call};

@@ -1,6 +1,7 @@
 //! Clients that prove themselves by a signed assertion (RFC 7523 §2.2 and §3).
 
 use protocol::jose::jws::{Algorithm, ExpectedTyp, Unverified};
+use protocol::oauth::client_jwt::ASSERTION_TYPE;
 use protocol::oidc::Audience;
 use serde::Deserialize;
 
@@ -9,8 +10,6 @@ use crate::client_auth::ClientRefusal;
 use crate::config::{Client, ClientAuthMethod};
 use crate::flavour::Flavour;
 use crate::form::Form;
-
-const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 #[derive(Deserialize)]
 struct Claims {
@@ -29,7 +28,7 @@ pub(crate) fn authenticate<'a>(
     form: &Form,
 ) -> Result<&'a Client, ClientRefusal> {
     let wrong = ClientRefusal::WrongAssertion;
-    if form.value("client_assertion_type") != Some(TYPE) {
+    if form.value("client_assertion_type") != Some(ASSERTION_TYPE) {
         return Err(wrong);
     }
     let token = Unverified::parse(assertion).or(Err(wrong))?;

@@ -1,8 +1,8 @@
 //! What a client signs with a key of its own: that it is the client (RFC 7523), for whom it wants a
 //! token of the vault, and what it wants to be authorized for (RFC 9101).
 //!
-//! Both are good for one use, in a short time, at one server. That nobody used them before is left to
-//! the caller, who remembers [`OneTime`].
+//! All are good for a short time, at one server, and the first two for one use: that nobody used them
+//! before is left to the caller, who remembers [`OneTime`].
 
 use std::time::Duration;
 
@@ -25,8 +25,9 @@ pub const VAULT_REQUEST_TYP: &str = "token-vault-req+jwt";
 /// The `typ` of a signed authorization request (RFC 9101 §10.8).
 pub const REQUEST_OBJECT_TYP: &str = "oauth-authz-req+jwt";
 
-/// An assertion or a signed authorization request may live so long at most. What lives for years is a password.
-pub const ASSERTION_LIFETIME_MAX: Duration = Duration::from_hours(1);
+/// An assertion or a signed authorization request may live so long at most. What lives for years is a
+/// password.
+pub const LIFETIME_MAX: Duration = Duration::from_hours(1);
 
 /// How long after its `iat` a request to the vault is accepted, whatever its `exp` says.
 pub const VAULT_REQUEST_AGE_MAX: Duration = Duration::from_mins(1);
@@ -48,10 +49,6 @@ pub const ACTORS_MAX: usize = 8;
 
 /// Longest name of an actor, in characters.
 pub const ACTOR_CHARS_MAX: usize = 256;
-
-/// The algorithms that clients may sign with.
-pub const ALGORITHMS: [Algorithm; 4] =
-    [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Ps256, Algorithm::Es256];
 
 /// By whom, for whom and when a token has to be.
 #[derive(Clone, Copy, Debug)]
@@ -212,7 +209,7 @@ fn actors(mut act: Option<&Value>) -> Result<Vec<String>, JwtError> {
     Ok(actors)
 }
 
-/// Checks what both kinds have in common: the signature by a key of the client, and that the client
+/// Checks what all kinds have in common: the signature by a key of the client, and that the client
 /// meant us.
 fn verified(
     token: &ClientJwt,
@@ -227,7 +224,7 @@ fn verified(
     }
     let key = expected.keys.find(header.kid.as_deref(), header.algorithm);
     let claims: Claims =
-        token.verify_with(key.ok_or(JwtError::NoSuchKey)?, &ALGORITHMS, typ)?.into_claims();
+        token.verify_with(key.ok_or(JwtError::NoSuchKey)?, &Algorithm::ALL, typ)?.into_claims();
     if claims.iss != expected.client_id {
         return Err(JwtError::OtherIssuer);
     }
@@ -251,7 +248,7 @@ impl Claims {
     /// Reads the end, which there must be, and not far away.
     fn ends_soon(&self, now: Timestamp) -> Result<Timestamp, JwtError> {
         let expires_at = self.times(now)?.expires_at.ok_or(JwtError::NoExpiry)?;
-        if expires_at.since(now) > ASSERTION_LIFETIME_MAX.saturating_add(SKEW_MAX) {
+        if expires_at.since(now) > LIFETIME_MAX.saturating_add(SKEW_MAX) {
             return Err(JwtError::LivesTooLong);
         }
         Ok(expires_at)
@@ -328,7 +325,7 @@ pub enum JwtError {
     /// The `exp` is past.
     #[error("it has expired")]
     Expired,
-    /// The `exp` is further away than [`ASSERTION_LIFETIME_MAX`].
+    /// The `exp` is further away than [`LIFETIME_MAX`].
     #[error("it lives for longer than an hour")]
     LivesTooLong,
     /// The `iat` is longer ago than [`VAULT_REQUEST_AGE_MAX`].

@@ -9,7 +9,7 @@ use axum::http::{HeaderName, header};
 use engine::app::App;
 use model::tenant::BaseUrl;
 use protocol::jose::jwk::JwkSet;
-use protocol::oauth::client_jwt;
+use protocol::jose::jws::Algorithm;
 use protocol::oauth::token::GrantType;
 use protocol::oidc::discovery::{EndpointAliases, ProviderMetadata};
 use url::{ParseError, Url};
@@ -44,8 +44,7 @@ pub(crate) async fn keys(
 fn describe(edge: &Edge, base: &BaseUrl) -> Result<ProviderMetadata, ParseError> {
     let url = |path: &str| Url::parse(&base.join(path));
     let takes_certificates = edge.certificates.has_aliases || edge.proxies.tell_certificates();
-    let client_algorithms: Vec<String> =
-        client_jwt::ALGORITHMS.iter().map(ToString::to_string).collect();
+    let client_algorithms: Vec<String> = Algorithm::ALL.iter().map(ToString::to_string).collect();
     let list = |items: &[&str]| items.iter().map(|&item| item.to_owned()).collect();
     Ok(ProviderMetadata {
         issuer: base.issuer().to_owned(),

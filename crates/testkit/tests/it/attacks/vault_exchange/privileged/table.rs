@@ -70,8 +70,10 @@ async fn signed_wrongly(worker: &Privileged, row: &str) -> Option<Answer> {
         "no `audit_context`" => with("audit_context", Value::Null),
         "an `audit_context` of 257 characters" => with("audit_context", json!("x".repeat(257))),
         "a user of another tenant" => {
-            // The same person's id, asked of the tenant where it is nobody's.
-            with("sub", json!("auth0|0123456789abcdef01234567"))
+            let other = worker.scene.server.other_tenant().await;
+            let stranger = &other.seeded().people[0].user_id;
+            assert_ne!(stranger.as_str(), worker.ada);
+            with("sub", json!(stranger))
         }
         _ => return None,
     };
