@@ -9,7 +9,7 @@ use protocol::oauth::client_jwt::{Expected, JwtError, OneTime, verify_assertion}
 use protocol::secret::ClientSecret;
 use protocol::time::Timestamp;
 use store::clients::{StoredClient, StoredSecret};
-use store::{StoreError, clients};
+use store::{Query, StoreError, clients, previous_client_secrets};
 use vault::keyring::Purpose;
 use vault::seal::{Place, Sealed};
 
@@ -107,16 +107,10 @@ pub async fn authenticate(
     let StoredClient { client, secret: expected } = stored.ok_or(ClientAuthError::Unknown)?;
     match (&client.client_authentication_methods, presented) {
         (None, _) => {
-            let keys = match &expected {
-                None => None,
-                // The keyed hash names no key: it is of the one that sealed the copy.
-                Some(expected) => {
-                    let tenant = context.tenant_id();
-                    let sealed = [&expected.sealed];
-                    Some((app.keys.for_records(&mut read, tenant, &sealed, now).await?, expected))
-                }
-            };
-            check_secret(&client, presented, keys.as_ref().map(|(keys, it)| (&**keys, *it)))?;
+            if let Some(secret) = demanded_secret(&client, presented)? {
+                let expected = expected.ok_or(ClientAuthError::SecretWrong)?;
+                check_secret(app, &mut read, context, (&client_id, secret), &expected, now).await?;
+            }
         }
         (
             Some(ClientAuthenticationMethods::PrivateKeyJwt(of)),
@@ -164,11 +158,11 @@ fn check_certificate(
     if registered.iter().any(names_it) { Ok(()) } else { Err(ClientAuthError::CertificateWrong) }
 }
 
-fn check_secret(
+/// The secret that a request has to be judged by. Public clients come without one.
+fn demanded_secret<'a>(
     client: &Client,
-    presented: &PresentedClient,
-    expected: Option<(&TenantKeys, &StoredSecret)>,
-) -> Result<(), ClientAuthError> {
+    presented: &'a PresentedClient,
+) -> Result<Option<&'a ClientSecret>, ClientAuthError> {
     let secret = match presented {
         PresentedClient::None { .. } => None,
         PresentedClient::Post { secret, .. } | PresentedClient::Basic { secret, .. } => {
@@ -177,19 +171,39 @@ fn check_secret(
         PresentedClient::Assertion { .. } => return Err(ClientAuthError::AssertionUnexpected),
     };
     match (client.token_endpoint_auth_method, secret) {
-        (AuthMethod::None, None) => Ok(()),
+        (AuthMethod::None, None) => Ok(None),
         (AuthMethod::None, Some(_)) => Err(ClientAuthError::SecretUnexpected),
         (AuthMethod::ClientSecretPost | AuthMethod::ClientSecretBasic, None) => {
             Err(ClientAuthError::SecretMissing)
         }
         (AuthMethod::ClientSecretPost | AuthMethod::ClientSecretBasic, Some(secret)) => {
-            let (keys, expected) = expected.ok_or(ClientAuthError::SecretWrong)?;
-            if is_secret(keys, &client.client_id, secret, expected) {
-                Ok(())
-            } else {
-                Err(ClientAuthError::SecretWrong)
-            }
+            Ok(Some(secret))
         }
+    }
+}
+
+async fn check_secret(
+    app: &App,
+    q: &mut impl Query,
+    context: &Context,
+    (client_id, secret): (&ClientId, &ClientSecret),
+    expected: &StoredSecret,
+    now: Timestamp,
+) -> Result<(), ClientAuthError> {
+    let tenant = context.tenant_id();
+    // The keyed hash names no key: it is of the one that sealed the copy.
+    let keys = app.keys.for_records(q, tenant, &[&expected.sealed], now).await?;
+    if is_secret(&keys, client_id, secret, expected) {
+        return Ok(());
+    }
+    // Some instance of the application may not have been given the present one yet.
+    let previous = previous_client_secrets::find(q, tenant, client_id, now).await?;
+    let previous = previous.ok_or(ClientAuthError::SecretWrong)?;
+    let keys = app.keys.for_records(q, tenant, &[&previous.sealed], now).await?;
+    if is_secret(&keys, client_id, secret, &previous) {
+        Ok(())
+    } else {
+        Err(ClientAuthError::SecretWrong)
     }
 }
 
@@ -206,18 +220,38 @@ fn is_secret(
     })
 }
 
+/// Which secret of a client a record holds. Neither opens in the place of the other.
+#[derive(Clone, Copy, Debug)]
+pub enum Held {
+    /// The one that it has.
+    Present,
+    /// The one that it had before.
+    Previous,
+}
+
+impl Held {
+    /// Where it is stored.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Present => "clients",
+            Self::Previous => "previous_client_secrets",
+        }
+    }
+}
+
 /// Puts a client's secret into the forms that the database takes.
 pub fn store_secret(
     keys: &TenantKeys,
     tenant: &TenantId,
     client_id: &ClientId,
+    held: Held,
     secret: &ClientSecret,
     entropy: &dyn Entropy,
 ) -> Result<StoredSecret, KeyError> {
     let plaintext = secret.expose().as_bytes();
     let key = keys.newest(Purpose::ClientSecrets)?;
     let mac = key.mac(&[client_id.as_str().as_bytes(), plaintext]);
-    let place = secret_place(tenant, client_id);
+    let place = secret_place(tenant, client_id, held);
     let sealed = keys.seal(Purpose::ClientSecrets, None, &place, plaintext, entropy)?;
     Ok(StoredSecret { mac, sealed })
 }
@@ -227,17 +261,18 @@ pub fn reveal_secret(
     keys: &TenantKeys,
     tenant: &TenantId,
     client_id: &ClientId,
+    held: Held,
     sealed: &Sealed,
 ) -> Result<ClientSecret, KeyError> {
-    let place = secret_place(tenant, client_id);
+    let place = secret_place(tenant, client_id, held);
     let opened = keys.open(Purpose::ClientSecrets, None, &place, sealed)?;
     Ok(ClientSecret::new(String::from_utf8_lossy(&opened)))
 }
 
-fn secret_place<'a>(tenant: &'a TenantId, client_id: &'a ClientId) -> Place<'a> {
+fn secret_place<'a>(tenant: &'a TenantId, client_id: &'a ClientId, held: Held) -> Place<'a> {
     Place {
         tenant: tenant.as_str(),
-        table: "clients",
+        table: held.table(),
         row: client_id.as_str(),
         user: "",
         connection: "",

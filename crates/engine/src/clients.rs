@@ -6,6 +6,7 @@ mod rules;
 mod secrets;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use model::client::Client;
 use model::client_credential::ClientCredential;
@@ -16,7 +17,7 @@ use protocol::secret::ClientSecret;
 use protocol::time::Timestamp;
 use serde_json::json;
 use store::clients::StoredClient;
-use store::{Query, StoreError, client_credentials, clients};
+use store::{Query, StoreError, client_credentials, clients, previous_client_secrets};
 
 pub use change::{ClientChange, ending_refresh_tokens};
 pub use credentials::{
@@ -28,7 +29,7 @@ pub use secrets::{mint, reveal};
 use crate::administrator::Administrator;
 use crate::app::App;
 use crate::change::Change;
-use crate::client_auth::store_secret;
+use crate::client_auth::{Held, store_secret};
 use crate::context::Context;
 use crate::invalid::Invalid;
 use crate::keys::KeyError;
@@ -160,6 +161,9 @@ pub async fn update(
     credentials::register(&mut tx, context, client_id, &registered, &fresh).await?;
     rules::check_references(&mut tx, context, &client).await?;
     let secret = secrets::after_change(app, context, &keys, &client, secret, chosen.as_ref())?;
+    if chosen.is_some() || !secrets::are_accepted(&client) {
+        previous_client_secrets::delete(&mut tx, tenant, client_id).await?;
+    }
     let stored = StoredClient { client, secret };
     clients::update(&mut tx, tenant, &stored, now).await?;
     let mut details = target(&stored.client);
@@ -173,12 +177,14 @@ pub async fn update(
     Ok(stored)
 }
 
-/// Replaces the secret of a client by a fresh one. The old one is worth nothing from now on.
+/// Replaces the secret of a client by a fresh one. The old one is still accepted for as long as
+/// `overlap`, and an older one is worth nothing from now on.
 pub async fn rotate_secret(
     app: &App,
     context: &Context,
     by: &Administrator,
     client_id: &ClientId,
+    overlap: Duration,
     now: Timestamp,
 ) -> Result<ClientWithSecret, ClientError> {
     let tenant = context.tenant_id();
@@ -186,17 +192,24 @@ pub async fn rotate_secret(
     let fresh = mint(app);
     let mut tx = app.store.write().await?;
     let found = clients::find_for_update(&mut tx, tenant, client_id).await?;
-    let client = found.ok_or(ClientError::Unknown)?.client;
+    let StoredClient { client, secret: old } = found.ok_or(ClientError::Unknown)?;
     if client.is_public() {
         return Err(ClientError::NoSecret);
     }
     secrets::check_reach(&mut tx, context, by, client_id).await?;
-    let secret = Some(store_secret(&keys, tenant, client_id, &fresh, &*app.entropy)?);
-    let stored = StoredClient { client, secret };
+    previous_client_secrets::delete(&mut tx, tenant, client_id).await?;
+    let mut details = target(&client);
+    if let Some(old) = old.filter(|_| !overlap.is_zero()) {
+        let until = now.saturating_add(overlap);
+        secrets::keep_previous(app, &mut tx, context, &client, &old, until, now).await?;
+        details["previous_secret_expires_at"] = json!(until.to_rfc3339());
+    }
+    let secret = store_secret(&keys, tenant, client_id, Held::Present, &fresh, &*app.entropy)?;
+    let stored = StoredClient { client, secret: Some(secret) };
     clients::update(&mut tx, tenant, &stored, now).await?;
     by.event(LogEventKind::ManagementWrite, context)
         .describe("Rotate a client secret")
-        .details(target(&stored.client))
+        .details(details)
         .write(app, &mut tx, context, now)
         .await?;
     tx.commit().await?;

@@ -29,6 +29,7 @@ pub async fn sweep(tx: &mut WriteTx, now: Timestamp) -> Result<u64> {
         (CONNECT_TRANSACTIONS, now),
         (ABANDONED_CONNECTS, connects_before),
         (SESSIONS, now),
+        (PREVIOUS_SECRETS, now),
         (REPLAY_MARKS, now),
         (ATTEMPTS, now),
         (AUTHORIZATION_CODES, codes_before),
@@ -53,6 +54,9 @@ const ABANDONED_CONNECTS: &str = "DELETE FROM connect_transactions WHERE (tenant
     (SELECT tenant, id FROM connect_transactions WHERE expires_at <= $1 LIMIT 1000)";
 const SESSIONS: &str = "DELETE FROM sessions WHERE (tenant, token_hash) IN \
     (SELECT tenant, token_hash FROM sessions WHERE expires_at <= $1 LIMIT 1000)";
+const PREVIOUS_SECRETS: &str = "DELETE FROM previous_client_secrets \
+    WHERE (tenant, client_id) IN \
+    (SELECT tenant, client_id FROM previous_client_secrets WHERE expires_at <= $1 LIMIT 1000)";
 const REPLAY_MARKS: &str = "DELETE FROM replay_marks WHERE (tenant, kind, mark_hash) IN \
     (SELECT tenant, kind, mark_hash FROM replay_marks WHERE expires_at <= $1 LIMIT 1000)";
 const ATTEMPTS: &str = "DELETE FROM attempts WHERE (tenant, kind, key_hash) IN \

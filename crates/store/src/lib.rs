@@ -27,6 +27,7 @@ pub mod log_events;
 pub mod login_states;
 pub mod migrate;
 pub mod passwords;
+pub mod previous_client_secrets;
 pub mod provider_states;
 pub mod pushed_requests;
 pub mod refresh_leases;

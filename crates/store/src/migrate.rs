@@ -12,7 +12,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration {
         name: "0001_init",
         sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
@@ -47,6 +47,11 @@ const MIGRATIONS: [Migration; 7] = [
         name: "0007_pushed_requests",
         sqlite: include_str!("../migrations/sqlite/0007_pushed_requests.sql"),
         postgres: include_str!("../migrations/postgres/0007_pushed_requests.sql"),
+    },
+    Migration {
+        name: "0008_previous_secrets",
+        sqlite: include_str!("../migrations/sqlite/0008_previous_secrets.sql"),
+        postgres: include_str!("../migrations/postgres/0008_previous_secrets.sql"),
     },
 ];
 

@@ -100,8 +100,11 @@ pub async fn records_by_key(
             WHERE tenant = $1) records GROUP BY key_id"
         }
         Purpose::ClientSecrets => {
-            "SELECT substr(sealed_secret, 3, 16) AS key_id, COUNT(*) AS records \
-            FROM clients WHERE tenant = $1 AND sealed_secret IS NOT NULL GROUP BY 1"
+            "SELECT key_id, COUNT(*) AS records FROM ( \
+            SELECT substr(sealed_secret, 3, 16) AS key_id FROM clients \
+            WHERE tenant = $1 AND sealed_secret IS NOT NULL \
+            UNION ALL SELECT substr(sealed_secret, 3, 16) AS key_id FROM previous_client_secrets \
+            WHERE tenant = $1) records GROUP BY key_id"
         }
         Purpose::SigningKeys => {
             "SELECT substr(sealed_key, 3, 16) AS key_id, COUNT(*) AS records \
@@ -149,6 +152,16 @@ pub async fn client_secrets(q: &mut impl Query, tenant: &TenantId) -> Result<Vec
     secrets(q, sql, tenant).await
 }
 
+/// The sealed previous secrets of the clients.
+pub async fn previous_client_secrets(
+    q: &mut impl Query,
+    tenant: &TenantId,
+) -> Result<Vec<SealedSecret>> {
+    let sql = "SELECT client_id AS id, sealed_secret AS sealed FROM previous_client_secrets \
+        WHERE tenant = $1";
+    secrets(q, sql, tenant).await
+}
+
 /// The sealed secrets of the connections.
 pub async fn connection_secrets(
     q: &mut impl Query,
@@ -187,6 +200,21 @@ pub async fn reseal_client(
     sealed: &Sealed,
 ) -> Result<bool> {
     let sql = "UPDATE clients SET sealed_secret = $3, secret_mac = $5 \
+        WHERE tenant = $1 AND client_id = $2 AND sealed_secret = $4";
+    let mut args = replacing(tenant, old, sealed);
+    args.push(mac.into());
+    Ok(tx.execute(sql, args).await? == 1)
+}
+
+/// Replaces the previous secret of a client with the same one hashed and sealed anew.
+pub async fn reseal_previous_secret(
+    tx: &mut WriteTx,
+    tenant: &TenantId,
+    old: &SealedSecret,
+    mac: &[u8],
+    sealed: &Sealed,
+) -> Result<bool> {
+    let sql = "UPDATE previous_client_secrets SET sealed_secret = $3, secret_mac = $5 \
         WHERE tenant = $1 AND client_id = $2 AND sealed_secret = $4";
     let mut args = replacing(tenant, old, sealed);
     args.push(mac.into());

@@ -6,13 +6,13 @@ use model::log_event::LogEventKind;
 use protocol::secret::ClientSecret;
 use protocol::time::Timestamp;
 use serde_json::json;
-use store::Query;
 use store::clients::{StoredClient, StoredSecret};
+use store::{Query, WriteTx, previous_client_secrets};
 
 use super::ClientError;
 use crate::administrator::{self, Administrator};
 use crate::app::App;
-use crate::client_auth::{reveal_secret, store_secret};
+use crate::client_auth::{Held, reveal_secret, store_secret};
 use crate::context::Context;
 use crate::invalid::Invalid;
 use crate::keys::{KeyError, TenantKeys};
@@ -48,7 +48,8 @@ pub(super) fn after_change(
     new: Option<&ClientSecret>,
 ) -> Result<Option<StoredSecret>, ClientError> {
     let store = |secret: &ClientSecret| {
-        store_secret(keys, context.tenant_id(), &client.client_id, secret, &*app.entropy)
+        let (tenant, client_id) = (context.tenant_id(), &client.client_id);
+        store_secret(keys, tenant, client_id, Held::Present, secret, &*app.entropy)
     };
     match (client.is_public(), new, old) {
         (true, Some(_), _) => {
@@ -62,6 +63,33 @@ pub(super) fn after_change(
         (false, None, Some(old)) => Ok(Some(old)),
         (false, None, None) => Ok(Some(store(&mint(app))?)),
     }
+}
+
+/// Whether a client may authenticate by a secret. Public clients and those that registered keys may not.
+pub(super) fn are_accepted(client: &Client) -> bool {
+    !client.is_public() && client.client_authentication_methods.is_none()
+}
+
+/// Lets the secret that a client has be accepted beside the next one, until some time.
+pub(super) async fn keep_previous(
+    app: &App,
+    tx: &mut WriteTx,
+    context: &Context,
+    client: &Client,
+    old: &StoredSecret,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), ClientError> {
+    if !are_accepted(client) {
+        let why = "the client authenticates by keys, and none of its secrets is accepted";
+        return Err(Invalid::new("previous_secret_seconds", why).into());
+    }
+    let (tenant, client_id) = (context.tenant_id(), &client.client_id);
+    let keys = app.keys.for_records(tx, tenant, &[&old.sealed], now).await?;
+    let secret = reveal_secret(&keys, tenant, client_id, Held::Present, &old.sealed)?;
+    let kept = store_secret(&keys, tenant, client_id, Held::Previous, &secret, &*app.entropy)?;
+    previous_client_secrets::insert(tx, tenant, client_id, &kept, until).await?;
+    Ok(())
 }
 
 /// Whoever has a client's secret can act as the client, so nobody reads or sets the secret of a
@@ -97,7 +125,8 @@ pub async fn reveal(
         .map(|StoredClient { client, secret }| match secret {
             Some(secret) if is_within_reach(&client.client_id) => {
                 let tenant = context.tenant_id();
-                reveal_secret(&keys, tenant, &client.client_id, &secret.sealed).map(Some)
+                let held = Held::Present;
+                reveal_secret(&keys, tenant, &client.client_id, held, &secret.sealed).map(Some)
             }
             Some(_) | None => Ok(None),
         })

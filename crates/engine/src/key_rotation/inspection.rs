@@ -8,8 +8,9 @@ use vault::keyring::Purpose;
 
 use super::{PAGE, SEALING, older_records};
 use crate::app::App;
+use crate::client_auth::{self, Held};
 use crate::keys::{KeyError, TenantKeys, signing_key_place, unwrap};
-use crate::{client_auth, connection_keys, connection_secret, event_streams, tokensets};
+use crate::{connection_keys, connection_secret, event_streams, tokensets};
 
 /// Which keys there are, what they wrap, and what is left to be sealed anew.
 #[derive(Debug, serde::Serialize)]
@@ -149,10 +150,14 @@ async fn verify_tenant(
     found: &mut Verification,
 ) -> Result<(), StoreError> {
     let mut read = app.store.read().await?;
-    for secret in resealing::client_secrets(&mut read, tenant).await? {
-        let id = ClientId::new(secret.id.as_str());
-        let outcome = client_auth::reveal_secret(keys, tenant, &id, &secret.sealed).map(drop);
-        found.note(tenant, "clients", &secret.id, outcome);
+    let present = resealing::client_secrets(&mut read, tenant).await?;
+    let previous = resealing::previous_client_secrets(&mut read, tenant).await?;
+    for (held, secrets) in [(Held::Present, present), (Held::Previous, previous)] {
+        for secret in secrets {
+            let id = ClientId::new(secret.id.as_str());
+            let outcome = client_auth::reveal_secret(keys, tenant, &id, held, &secret.sealed);
+            found.note(tenant, held.table(), &secret.id, outcome.map(drop));
+        }
     }
     for secret in resealing::connection_secrets(&mut read, tenant).await? {
         let id = ConnectionId::new(secret.id.as_str());

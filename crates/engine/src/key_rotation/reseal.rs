@@ -14,9 +14,10 @@ use vault::seal::{Place, Sealed};
 use super::inspection::Unopened;
 use super::{PAGE, note, older_records};
 use crate::app::App;
+use crate::client_auth::{self, Held};
 use crate::keys::{KeyError, TenantKeys, signing_key_place};
 use crate::tokensets::TokensetError;
-use crate::{client_auth, connection_keys, connection_secret, event_streams, tokensets};
+use crate::{connection_keys, connection_secret, event_streams, tokensets};
 
 /// What sealing everything anew came to.
 #[derive(Debug, Default)]
@@ -134,7 +135,8 @@ impl Work<'_> {
             Ok(old.sealed.key_id() != Ok(*keys.newest(purpose)?.id()))
         };
         let mut read = app.store.read().await?;
-        let clients = resealing::client_secrets(&mut read, tenant).await?;
+        let present = resealing::client_secrets(&mut read, tenant).await?;
+        let previous = resealing::previous_client_secrets(&mut read, tenant).await?;
         let connections = resealing::connection_secrets(&mut read, tenant).await?;
         let streams = resealing::stream_secrets(&mut read, tenant).await?;
         let signing_keys = store::keys::signing_keys(&mut read, tenant).await?;
@@ -144,9 +146,11 @@ impl Work<'_> {
         for old in connection_keys.iter().filter(|old| old.sealed.key_id() != Ok(newest)) {
             done.note(tenant, "connection_keys", &old.kid, self.connection_key(old).await)?;
         }
-        for old in clients {
-            if is_old(&old, Purpose::ClientSecrets)? {
-                done.note(tenant, "clients", &old.id, self.client(&old).await)?;
+        for (held, secrets) in [(Held::Present, present), (Held::Previous, previous)] {
+            for old in secrets {
+                if is_old(&old, Purpose::ClientSecrets)? {
+                    done.note(tenant, held.table(), &old.id, self.client(held, &old).await)?;
+                }
             }
         }
         for old in connections {
@@ -168,15 +172,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn client(&self, old: &SealedSecret) -> Result<bool, KeyError> {
+    async fn client(&self, held: Held, old: &SealedSecret) -> Result<bool, KeyError> {
         let Self { app, tenant, keys } = *self;
         let id = ClientId::new(old.id.as_str());
-        let secret = client_auth::reveal_secret(keys, tenant, &id, &old.sealed)?;
+        let secret = client_auth::reveal_secret(keys, tenant, &id, held, &old.sealed)?;
         let StoredSecret { mac, sealed } =
-            client_auth::store_secret(keys, tenant, &id, &secret, &*app.entropy)?;
+            client_auth::store_secret(keys, tenant, &id, held, &secret, &*app.entropy)?;
         let mut tx = app.store.write().await?;
-        let written =
-            resealing::reseal_client(&mut tx, tenant, old, mac.as_slice(), &sealed).await?;
+        let written = match held {
+            Held::Present => resealing::reseal_client(&mut tx, tenant, old, &mac, &sealed).await?,
+            Held::Previous => {
+                resealing::reseal_previous_secret(&mut tx, tenant, old, &mac, &sealed).await?
+            }
+        };
         tx.commit().await?;
         Ok(written)
     }

@@ -4,15 +4,15 @@ use model::client_grant::SubjectType;
 use model::ids::TenantId;
 use protocol::jose::jws::Algorithm;
 use store::authorization_codes::{self, Redemption};
-use store::clients::StoredClient;
+use store::clients::{StoredClient, StoredSecret};
 use store::connection_keys::{self, ConnectionKey};
 use store::connections::StoredConnection;
 use store::keys::{self, SealedSigningKey, Stage, WrappedKey};
 use store::{
     Database, Query, WriteTx, attempts, client_credentials, client_grants, clients,
     connect_transactions, connected_accounts, connections, grants, log_events, login_states,
-    passwords, provider_states, pushed_requests, refresh_leases, replay_marks, resource_servers,
-    sessions, tenants, users,
+    passwords, previous_client_secrets, provider_states, pushed_requests, refresh_leases,
+    replay_marks, resource_servers, sessions, tenants, users,
 };
 use vault::keyring::{KeyId, Purpose};
 use vault::seal::Sealed;
@@ -30,6 +30,10 @@ async fn fill(database: &Database, id: &str) -> TenantId {
     client_grants::insert(&mut tx, &tenant, &grant, at(1)).await.unwrap();
     let credential = samples::credential("cred_1", id);
     client_credentials::insert(&mut tx, &tenant, &"c1".into(), &credential).await.unwrap();
+    let previous = StoredSecret { mac: [8; 32], sealed: sealed(id) };
+    previous_client_secrets::insert(&mut tx, &tenant, &"c1".into(), &previous, at(60))
+        .await
+        .unwrap();
     let record = samples::password("u1", id);
     passwords::insert(&mut tx, &tenant, &con, "ada", &record, at(1)).await.unwrap();
     for (session, cookie) in [
@@ -135,12 +139,14 @@ async fn configured(q: &mut impl Query, t: &TenantId) -> Vec<String> {
     let of_tenant = connection_keys::of_tenant(q, t).await.unwrap();
     let key = |key: &ConnectionKey| (key.stage, opened(Some(&key.sealed)));
     let current = connection_keys::current(q, t, &con).await.unwrap();
+    let previous = previous_client_secrets::find(q, t, &c1, at(1)).await.unwrap();
     vec![
         format!("{credential:?}"),
         format!("{:?}", client_credentials::list(q, t, &c1).await.unwrap()),
         format!("{:?}", tenants::find(q, t).await.unwrap()),
         format!("{:?}", clients::find(q, t, &c1).await.unwrap().as_ref().map(client)),
         format!("{:?}", clients::list(q, t).await.unwrap().iter().map(client).collect::<Vec<_>>()),
+        format!("{:?}", previous.and_then(|previous| opened(Some(&previous.sealed)))),
         format!("{:?}", resource_servers::find(q, t, &"api1".into()).await.unwrap()),
         format!("{:?}", resource_servers::find_by_identifier(q, t, AUDIENCE).await.unwrap()),
         format!("{:?}", resource_servers::list(q, t).await.unwrap()),
@@ -236,7 +242,7 @@ async fn no_read_of_one_tenant_sees_another() {
 }
 
 /// Every write that changes or takes away what is there, by name; [`change`] does it.
-const CHANGES: [&str; 55] = [
+const CHANGES: [&str; 56] = [
     "tenants::lock",
     "keys::remove_tenant_key",
     "keys::erase",
@@ -247,6 +253,7 @@ const CHANGES: [&str; 55] = [
     "clients::find_for_update",
     "clients::update",
     "clients::delete",
+    "previous_client_secrets::delete",
     "resource_servers::find_for_update",
     "resource_servers::update",
     "resource_servers::delete",
@@ -298,8 +305,15 @@ const CHANGES: [&str; 55] = [
 async fn change(name: &str, tx: &mut WriteTx, t: &TenantId) -> bool {
     match name.split_once("::").unwrap() {
         (
-            "tenants" | "keys" | "clients" | "client_credentials" | "resource_servers"
-            | "client_grants" | "connections" | "connection_keys",
+            "tenants"
+            | "keys"
+            | "clients"
+            | "client_credentials"
+            | "previous_client_secrets"
+            | "resource_servers"
+            | "client_grants"
+            | "connections"
+            | "connection_keys",
             _,
         ) => change_configuration(name, tx, t).await,
         ("users" | "passwords" | "sessions" | "connected_accounts" | "refresh_leases", _) => {
@@ -345,6 +359,9 @@ async fn change_configuration(name: &str, tx: &mut WriteTx, t: &TenantId) -> boo
             clients::update(tx, t, &changed, at(9)).await.map(|rows| rows == 1)
         }
         "clients::delete" => clients::delete(tx, t, &c1).await.map(|rows| rows == 1),
+        "previous_client_secrets::delete" => {
+            previous_client_secrets::delete(tx, t, &c1).await.map(|rows| rows == 1)
+        }
         "resource_servers::find_for_update" => {
             resource_servers::find_for_update(tx, t, &api).await.map(|found| found.is_some())
         }

@@ -48,6 +48,7 @@ const WALKS: [&str; 39] = [
     "resealing connected_accounts",
     "resealing connections",
     "resealing event_streams",
+    "resealing previous_client_secrets",
     "resealing records",
     "resealing signing_keys",
     "resealing tenant_keys",

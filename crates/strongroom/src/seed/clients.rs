@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::client_auth::{reveal_secret, store_secret};
+use engine::client_auth::{Held, reveal_secret, store_secret};
 use engine::management_scopes::MANAGEMENT_SCOPES;
 use engine::tenants::MY_ACCOUNT_SCOPES;
 use model::client::{
@@ -16,7 +16,7 @@ use model::tenant::Tenant;
 use protocol::oauth::token::GrantType;
 use protocol::secret::ClientSecret;
 use serde_json::Map;
-use store::clients::StoredClient;
+use store::clients::{StoredClient, StoredSecret};
 use store::{client_grants, clients};
 
 use super::apis::READ_CALENDAR;
@@ -139,7 +139,9 @@ impl<'a, 'p> Garden<'a, 'p> {
             let mut stored = self.existing.swap_remove(at);
             let client_id = stored.client.client_id.clone();
             let secret = match &stored.secret {
-                Some(secret) => Some(reveal_secret(keys, &tenant.id, &client_id, &secret.sealed)?),
+                Some(StoredSecret { sealed, .. }) => {
+                    Some(reveal_secret(keys, &tenant.id, &client_id, Held::Present, sealed)?)
+                }
                 None => None,
             };
             if register(&mut stored.client, role, self.applications) {
@@ -151,7 +153,8 @@ impl<'a, 'p> Garden<'a, 'p> {
         let secret = is_confidential.then(|| engine::clients::mint(app));
         let sealed = match &secret {
             Some(secret) => {
-                Some(store_secret(keys, &tenant.id, &client_id, secret, &*app.entropy)?)
+                let (entropy, held) = (&*app.entropy, Held::Present);
+                Some(store_secret(keys, &tenant.id, &client_id, held, secret, entropy)?)
             }
             None => None,
         };

@@ -3,21 +3,9 @@
 use model::log_event::LogEventKind;
 use protocol::oauth::exchange::VAULT_GRANT_TYPE;
 use serde_json::{Value, json};
-use testkit::{Answer, Application, Engine, Login, RESOURCE_SERVER, Tenant, TestServer};
+use testkit::{Application, Engine, Login, RESOURCE_SERVER, TestServer};
 
 use super::{Admin, each, refusal, refused};
-
-/// A token for the client itself; the status tells whether it is who it says.
-async fn authenticate(tenant: &Tenant, client_id: &str, secret: &str) -> Answer {
-    let audience = tenant.management_audience();
-    let fields = [
-        ("grant_type", "client_credentials"),
-        ("client_id", client_id),
-        ("client_secret", secret),
-        ("audience", &audience),
-    ];
-    tenant.post("/oauth/token").form(&fields).send().await
-}
 
 #[tokio::test]
 async fn a_client_is_made_read_changed_and_removed() {
@@ -134,64 +122,6 @@ async fn pages_and_filters() {
     assert_eq!(shown[0].as_object().unwrap().len(), 2);
     let hidden = list("fields=client_secret&include_fields=false&per_page=1").await;
     assert!(hidden[0]["name"].is_string() && hidden[0].get("client_secret").is_none());
-}
-
-#[tokio::test]
-async fn a_secret_is_rotated_and_the_old_one_is_worth_nothing() {
-    let server = TestServer::start().await;
-    let admin = Admin::of(&server).await;
-    let made = admin.post("clients", &json!({"name": "Machine"})).await.expect(201).json();
-    let (id, old) = (made["client_id"].as_str().unwrap(), made["client_secret"].as_str().unwrap());
-    // Known, and without a grant.
-    assert_eq!(authenticate(&server, id, old).await.status, 403);
-    let path = format!("clients/{id}/rotate-secret");
-    let rotated = admin.post(&path, &json!({})).await.expect(200).json();
-    let new = rotated["client_secret"].as_str().unwrap();
-    assert_ne!(new, old);
-    assert_eq!(authenticate(&server, id, old).await.status, 401);
-    assert_eq!(authenticate(&server, id, new).await.status, 403);
-    let event = server.latest_event(LogEventKind::ManagementWrite).await.detail;
-    assert_eq!(event.description.as_deref(), Some("Rotate a client secret"));
-
-    let spa = server.client_id(Application::Spa);
-    let answer = admin.post(&format!("clients/{spa}/rotate-secret"), &json!({})).await;
-    assert_eq!(refusal(&answer), refused(400, "operation_not_supported"));
-}
-
-#[tokio::test]
-async fn a_secret_can_be_chosen_if_it_is_long_enough() {
-    let server = TestServer::start().await;
-    let admin = Admin::of(&server).await;
-    let chosen = "a secret that somebody chose";
-    let body = json!({"name": "Chosen", "client_secret": chosen});
-    let made = admin.post("clients", &body).await.expect(201).json();
-    let id = made["client_id"].as_str().unwrap();
-    assert_eq!(made["client_secret"], chosen);
-    let path = format!("clients/{id}");
-    let other = "another secret that somebody chose";
-    admin.patch(&path, &json!({"client_secret": other})).await.expect(200);
-    assert_eq!(authenticate(&server, id, chosen).await.status, 401);
-    assert_eq!(authenticate(&server, id, other).await.status, 403);
-    let short = admin.patch(&path, &json!({"client_secret": "short"})).await;
-    assert_eq!(refusal(&short), refused(400, "invalid_body"));
-    let public = json!({"name": "P", "app_type": "spa", "client_secret": chosen});
-    assert_eq!(refusal(&admin.post("clients", &public).await), refused(400, "invalid_body"));
-}
-
-#[tokio::test]
-async fn who_becomes_public_loses_the_secret_and_who_becomes_confidential_gets_one() {
-    let server = TestServer::start().await;
-    let admin = Admin::of(&server).await;
-    let made = admin.post("clients", &json!({"name": "Turncoat"})).await.expect(201).json();
-    let path = format!("clients/{}", made["client_id"].as_str().unwrap());
-    let to = async |method: &str| {
-        let change = json!({"token_endpoint_auth_method": method});
-        admin.patch(&path, &change).await.expect(200).json()
-    };
-    assert_eq!(to("none").await.get("client_secret"), None);
-    let again = to("client_secret_basic").await;
-    assert!(again["client_secret"].as_str().unwrap().len() >= 43);
-    assert_ne!(again["client_secret"], made["client_secret"]);
 }
 
 #[tokio::test]

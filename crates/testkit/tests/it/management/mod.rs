@@ -1,6 +1,7 @@
 //! The Management API, a file for each noun.
 
 mod client_grants;
+mod client_secrets;
 mod clients;
 mod connection_keys;
 mod connections;
