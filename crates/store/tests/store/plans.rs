@@ -11,7 +11,7 @@ use crate::common::{Folder, Place};
 
 /// Where a step of a plan is narrowed down by no more than the tenant, and why that is meant: the file
 /// of the statement and the table, or its alias.
-const WALKS: [&str; 39] = [
+const WALKS: [&str; 40] = [
     // Lists of all that there are, or a page of them in the order of the index, or their number.
     "client_grants client_grants",
     "clients clients",
