@@ -22,7 +22,8 @@ use store::{Query, StoreError, client_credentials, clients, previous_client_secr
 pub use change::{ClientChange, ending_refresh_tokens};
 pub use credentials::{
     CredentialUses, GivenCredential, NewCertificate, NewCredential, NewPublicKey, NewSubjectDn,
-    UPDATE_PRIVILEGED_ACCESS, create_credential, delete_credential, update_credential,
+    SignedRequestChange, UPDATE_PRIVILEGED_ACCESS, create_credential, delete_credential,
+    update_credential,
 };
 pub use secrets::{mint, reveal};
 

@@ -1,4 +1,4 @@
-//! `/clients/{id}/credentials`: keys that a client proves itself with.
+//! `/clients/{id}/credentials`: keys and certificates that a client proves itself with.
 
 pub(in crate::management) mod create;
 pub(in crate::management) mod delete;

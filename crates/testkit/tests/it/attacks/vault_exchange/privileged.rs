@@ -255,12 +255,22 @@ async fn a83_for_whom_a_worker_may_ask() {
     let call = worker.asking(&worker.key.sign(TYP, &claims));
     let cause = "subject token: the `aud` is not this server alone";
     worker.refuses(INVALID_SUBJECT, cause, call).await;
-    let of_organization = worker.key.sign(TYP, &worker.claims("org_id", json!("org_1")));
-    worker.refuses(NOT_CONNECTED, "tokenset_not_found", worker.asking(&of_organization)).await;
     edit_ada(server, |ada| ada.blocked = true).await;
     let call = worker.asking(&worker.request());
     worker.refuses(USER_BLOCKED, "the user is blocked", call).await;
     edit_ada(server, |ada| ada.blocked = false).await;
+    worker.is_served().await;
+}
+
+/// A73: accounts are of people, and none is of an organization. A request that names one finds nothing,
+/// rather than the account that the person has beside.
+#[tokio::test]
+async fn a73_an_organization_has_no_accounts() {
+    let worker = Privileged::new().await;
+    let of_organization = worker.key.sign(TYP, &worker.claims("org_id", json!("org_1")));
+    worker.refuses(NOT_CONNECTED, "tokenset_not_found", worker.asking(&of_organization)).await;
+    let event = worker.scene.server.latest_event(LogEventKind::VaultExchangeFailed).await;
+    assert_eq!(event.detail.details["org_id"], "org_1");
     worker.is_served().await;
 }
 

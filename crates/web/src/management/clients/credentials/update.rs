@@ -35,7 +35,11 @@ pub(in crate::management) async fn update(
 ) -> Result<Found<Map<String, Value>>, ManagementError> {
     let mut members = Members::new(shape::check_change(body, &[EXPIRY])?);
     let expires_at = match members.change::<String>("expires_at")? {
-        Change::Keep | Change::Clear => None,
+        Change::Keep => {
+            let why = "Missing required property: expires_at";
+            return Err(ManagementError::invalid_body("", why));
+        }
+        Change::Clear => None,
         Change::Set(text) => Some(
             Timestamp::parse_rfc3339(&text)
                 .map_err(|error| ManagementError::invalid_body("expires_at", &error.to_string()))?,
