@@ -1,6 +1,5 @@
 //! What a client signs with its own keys, believed once: RFC 7523, and requests to the vault.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use model::client_credential::{ClientCredential, CredentialRef};
 use model::ids::ClientId;
 use protocol::jose::jwk::JwkSet;
@@ -10,6 +9,7 @@ use store::{Query, StoreError, client_credentials, replay_marks};
 
 use crate::app::App;
 use crate::context::Context;
+use crate::mark::mark;
 
 /// What a token is for. A `jti` that was seen in one kind says nothing of another.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +62,7 @@ pub(crate) async fn believe<T>(
         Expected { client_id: client_id.as_str(), keys: &keys, audiences: &audiences, now };
     let believed = verify(expected)?;
     let OneTime { jti, remember_until } = one_time(&believed);
-    let mut mark = [0; 32];
-    mark.copy_from_slice(digest(&SHA256, format!("{client_id}\n{jti}").as_bytes()).as_ref());
+    let mark = mark(&[client_id.as_str(), &jti]);
     let mut tx = app.store.write().await?;
     let tenant = context.tenant_id();
     let first =

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use protocol::dpop::{DpopError, JTI_MEMORY, Proof, ProofContext};
@@ -15,6 +14,7 @@ use vault::keyring::Purpose;
 use crate::app::App;
 use crate::context::Context;
 use crate::keys::{KeyError, TenantKeys};
+use crate::mark::mark;
 
 /// A nonce is accepted for this long at least, and for twice as long at most.
 const NONCE_WINDOW: Duration = Duration::from_mins(5);
@@ -96,9 +96,7 @@ pub async fn check(
         return Err(ProofError::NonceWanted { nonce: nonce(&keys, now)? });
     }
     let jkt = proof.jkt().clone();
-    let digest = digest(&SHA256, format!("{}\n{}", jkt.as_str(), proof.jti()).as_bytes());
-    let mut mark = [0; 32];
-    mark.copy_from_slice(digest.as_ref());
+    let mark = mark(&[jkt.as_str(), proof.jti()]);
     Ok(FreshProof { jkt, mark, remembered_until: now.saturating_add(JTI_MEMORY) })
 }
 

@@ -45,6 +45,7 @@ pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod management_scopes;
+mod mark;
 pub mod my_account;
 pub mod origins;
 pub mod outbound;

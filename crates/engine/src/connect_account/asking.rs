@@ -40,6 +40,7 @@ pub(super) async fn earlier(
     let may_be_chosen = accounts.iter().map(|stored| &stored.account).filter(|account| {
         match (&remembered.reconnects, hint) {
             (Some(reconnected), _) => reconnected.is_for(account),
+            // The provider goes by the address, whether or not it vouches for it to us.
             (None, Some((_, hint))) => {
                 account.subject.as_str() == hint
                     || account.email.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(hint))

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use model::client::Client;
@@ -15,6 +14,8 @@ use protocol::oauth::scope::ScopeSet;
 use protocol::time::Timestamp;
 use store::attempts::Counted;
 use store::{Query, StoreError, WriteTx, attempts};
+
+use crate::mark::mark;
 
 /// Which limit an exchange exceeds.
 #[derive(Debug, thiserror::Error)]
@@ -241,13 +242,10 @@ fn within(
 }
 
 fn key(whose: BudgetOf, client_id: &ClientId, user_id: &UserId) -> [u8; 32] {
-    let name = match whose {
-        BudgetOf::Client => format!("{client_id}"),
-        BudgetOf::User => format!("{client_id}\n{user_id}"),
-    };
-    let mut key = [0; 32];
-    key.copy_from_slice(digest(&SHA256, name.as_bytes()).as_ref());
-    key
+    match whose {
+        BudgetOf::Client => mark(&[client_id.as_str()]),
+        BudgetOf::User => mark(&[client_id.as_str(), user_id.as_str()]),
+    }
 }
 
 #[cfg(test)]
